@@ -1,0 +1,108 @@
+import type { ByteRange, ByteSource } from "../bytes.ts";
+import type { Digest } from "../oci/digest.ts";
+
+/** What a store knows of a blob. */
+export interface ContentInfo {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** The caller's own notes, for example `slipway.dev/diffid`. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** How far an ingest is. */
+export interface IngestStatus {
+  readonly ref: string;
+  /** Bytes written so far: where a resumed writer goes on. */
+  readonly offset: number;
+  /** Expected size in bytes, if it was given. */
+  readonly total?: number;
+  /** Expected digest, if it was given. */
+  readonly expected?: Digest;
+}
+
+/** What is known beforehand of a blob that is written. */
+export interface WriterOptions {
+  /** The ingest's name, chosen by the caller. One writer at a time may hold it; who opens it again goes on where it stopped. */
+  readonly ref: string;
+  /** Expected size in bytes. */
+  readonly size?: number | undefined;
+  /** Expected digest. If the store has it already, `writer` fails with `ALREADY_EXISTS`. */
+  readonly digest?: Digest | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What must hold for a commit. */
+export interface CommitOptions {
+  readonly size?: number | undefined;
+  readonly digest?: Digest | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * One ingest. Nothing is visible before `commit`. `close` without `commit` keeps what was written for a later writer of the
+ * same ref; `ContentStore.abort` throws it away.
+ */
+export interface ContentWriter {
+  readonly ref: string;
+  /** Appends; resolves when the store has taken the bytes in (back-pressure). The array may be reused afterwards. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** How far this ingest is. */
+  status(): IngestStatus;
+  /** sha256 of all bytes so far (of the expected digest's algorithm, if one was given). */
+  digest(): Digest;
+  /** Cuts the ingest back to its first `size` bytes. @throws SlipwayError `OUT_OF_RANGE` if it is shorter */
+  truncate(size: number): Promise<void>;
+  /**
+   * Makes the blob visible, atomically and durably, and ends the writer.
+   * @returns digest and size of the committed blob
+   * @throws SlipwayError `SIZE_MISMATCH` or `DIGEST_MISMATCH` (the message names both values; the ingest stays, so that it can be
+   *   truncated or aborted), `ALREADY_EXISTS` if the store has the blob (the ingest is gone), `FAILED_PRECONDITION` after close
+   */
+  commit(options?: CommitOptions): Promise<ContentInfo>;
+  /** Ends the writer and frees the ref. Harmless after `commit`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Blobs by digest: containerd's content store (`core/content/content.go`). `contentStoreConformance` says in tests what each
+ * implementation must do.
+ */
+export interface ContentStore {
+  /** @throws SlipwayError `NOT_FOUND` */
+  info(digest: Digest): Promise<ContentInfo>;
+  /** All blobs, in no particular order. */
+  list(): AsyncIterable<ContentInfo>;
+  /**
+   * Sets labels (`undefined` removes one); others stay.
+   * @throws SlipwayError `NOT_FOUND`
+   */
+  label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo>;
+  /** Removes a blob. @throws SlipwayError `NOT_FOUND` */
+  delete(digest: Digest): Promise<void>;
+  /**
+   * Raw bytes of a blob or a part of it, not verified: use `readBlob`, which is.
+   * @throws SlipwayError `NOT_FOUND`, or `OUT_OF_RANGE` if the range leaves the blob; by rejecting the first `next()`
+   */
+  open(digest: Digest, range?: ByteRange): AsyncIterable<Uint8Array>;
+  /**
+   * Starts or resumes an ingest.
+   * @throws SlipwayError `UNAVAILABLE` if another writer holds the ref, `ALREADY_EXISTS` if the expected digest is there
+   */
+  writer(options: WriterOptions): Promise<ContentWriter>;
+  /** @throws SlipwayError `NOT_FOUND` */
+  status(ref: string): Promise<IngestStatus>;
+  /** All ingests that are neither committed nor aborted. */
+  statuses(): AsyncIterable<IngestStatus>;
+  /** Throws an ingest away. @throws SlipwayError `NOT_FOUND`, `UNAVAILABLE` if a writer holds it */
+  abort(ref: string): Promise<void>;
+}
+
+/** What `writeBlob` takes besides the bytes. */
+export interface WriteBlobOptions extends CommitOptions {
+  /** Default: a ref derived from the expected digest, or a unique one. */
+  readonly ref?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type { ByteRange, ByteSource };

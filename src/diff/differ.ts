@@ -1,0 +1,50 @@
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { OperationOptions } from "../progress.ts";
+import type { Tree } from "../snapshots/tree.ts";
+
+/** How a layer is compressed. */
+export type LayerCompression = "gzip" | "uncompressed";
+
+/** What decides a layer's bytes besides the two trees. */
+export interface LayerOptions {
+  readonly compression?: LayerCompression | undefined;
+  /** gzip 0 … 9, default 6. */
+  readonly compressionLevel?: number | undefined;
+  /** Seconds since 1970: later mtimes are written as this one. */
+  readonly sourceDateEpoch?: number | undefined;
+  /** Whether a file of which only the mtime changed is shipped. Default true, as containerd does. */
+  readonly mtimeChanges?: boolean | undefined;
+  /** Which xattrs are written. Default all. */
+  readonly xattrs?: ((name: string) => boolean) | undefined;
+}
+
+/** A layer blob in the content store. */
+export interface Layer {
+  /** The blob as stored; the media type is OCI's (`…layer.v1.tar+gzip` or `…layer.v1.tar`). */
+  readonly descriptor: Descriptor;
+  /** Digest of the uncompressed tar. */
+  readonly diffID: Digest;
+  /** Bytes of the uncompressed tar. */
+  readonly uncompressedSize: number;
+}
+
+/** Something that a layer cannot hold and that was left out. */
+export interface LayerWarning {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Makes layers of two trees: containerd's `diff.Comparer`. */
+export interface Differ {
+  /**
+   * Writes the layer that turns `lower` (undefined: nothing) into `upper`, in one streaming pass: tar, diffID, compression, digest, ingest.
+   * If the store has the blob already, that one is used.
+   */
+  compare(
+    lower: Tree | undefined,
+    upper: Tree,
+    options?: LayerOptions &
+      OperationOptions & { readonly ref?: string; readonly onWarning?: (warning: LayerWarning) => void },
+  ): Promise<Layer>;
+}

@@ -1,0 +1,120 @@
+import type { ContentStore } from "../content/store.ts";
+import type { Differ, LayerCompression } from "../diff/differ.ts";
+import type { HasherFactory } from "../hash/hasher.ts";
+import type { ImageStore } from "../images/store.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Platform } from "../oci/platform.ts";
+import type { OperationOptions } from "../progress.ts";
+import type { MetadataStore } from "../snapshots/metadata.ts";
+import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
+import type { BaseImage, ImageConfigOptions } from "./config.ts";
+
+/** What an exporter works with. */
+export interface ExporterStores {
+  readonly content: ContentStore;
+  readonly snapshots: Snapshotter;
+  /** Without it images are exported by digest, and `name` is an error. */
+  readonly images?: ImageStore | undefined;
+  /** Where the ref → blob map is kept. Default: in memory, for the life of the exporter. */
+  readonly metadata?: MetadataStore | undefined;
+  /** Default: `createDiffer({ content, hasher })`. */
+  readonly differ?: Differ | undefined;
+  readonly hasher?: HasherFactory | undefined;
+}
+
+/** BuildKit's exporter keys in camelCase. `resolve` takes the same as strings under BuildKit's own spelling (`oci-mediatypes`). */
+export interface ExporterOptions {
+  /** One or several image references, also comma separated. */
+  readonly name?: string | readonly string[] | undefined;
+  readonly compression?: LayerCompression | undefined;
+  readonly compressionLevel?: number | undefined;
+  /** Compresses base layers anew if they are compressed otherwise. */
+  readonly forceCompression?: boolean | undefined;
+  /** OCI media types (default) or Docker's. */
+  readonly ociMediatypes?: boolean | undefined;
+  /** Keys in BuildKit's grammar: `annotation.KEY`, `annotation-manifest.KEY`, `annotation[linux/amd64].KEY`, `annotation-index.KEY`, `annotation-manifest-descriptor.KEY`, … */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Seconds since 1970. */
+  readonly sourceDateEpoch?: number | undefined;
+  /** Also clamps the times inside of base layers, which rewrites them. */
+  readonly rewriteTimestamp?: boolean | undefined;
+  /** Adds the name `NAME@DIGEST`. */
+  readonly nameCanonical?: boolean | undefined;
+  /** Names an image without a name `PREFIX@DIGEST`. */
+  readonly danglingNamePrefix?: string | undefined;
+  /** Whether names go to the image store. Default true. */
+  readonly store?: boolean | undefined;
+  readonly mtimeChanges?: boolean | undefined;
+  readonly xattrs?: ((name: string) => boolean) | undefined;
+  /** Called with one sentence for each option that nobody knows, and for what a layer had to leave out. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/** What is exported: one ref, or one per platform. A platform with `undefined` as its ref is an image without own layers. */
+export type ExportSource = Ref | undefined | readonly PlatformSource[];
+
+/** One platform of a multi-platform image. */
+export interface PlatformSource {
+  readonly platform: Platform;
+  readonly ref?: Ref | undefined;
+  readonly config?: ImageConfigOptions | undefined;
+  readonly base?: BaseImage | undefined;
+}
+
+/** What decides an image besides its layers. */
+export interface ExportOptions extends OperationOptions {
+  readonly config?: ImageConfigOptions | undefined;
+  /** Default `linux/amd64`. With a base: the base's. */
+  readonly platform?: Platform | undefined;
+  /** An image whose layers and config come first. The ref's chain ends on the snapshot `base.ref`, if it has one. */
+  readonly base?: BaseImage | undefined;
+}
+
+/** One manifest of an exported image. */
+export interface ExportedManifest {
+  readonly descriptor: Descriptor;
+  readonly config: Descriptor;
+  readonly platform: Platform;
+  readonly layers: readonly ExportedLayer[];
+}
+
+/** A layer of an exported image. */
+export interface ExportedLayer {
+  readonly descriptor: Descriptor;
+  readonly diffID: Digest;
+  /** The blob was there before this export. */
+  readonly cached: boolean;
+}
+
+/** An exported image: documents and layers are in `content`. */
+export interface ExportedImage {
+  /** Manifest, or index if several platforms were exported. */
+  readonly descriptor: Descriptor;
+  readonly digest: Digest;
+  /** Config digest; absent for an index. */
+  readonly configDigest?: Digest;
+  /** Normalised names, in the order they were given. */
+  readonly names: readonly string[];
+  readonly manifests: readonly ExportedManifest[];
+  /** BuildKit's exporter response: `containerimage.digest`, `containerimage.config.digest`, `containerimage.descriptor`, `image.name`. */
+  readonly response: Readonly<Record<string, string>>;
+  /** Where the blobs are, for `writeArchive` and `push`. */
+  readonly content: ContentStore;
+}
+
+/** An exporter with its options resolved. */
+export interface ExporterInstance {
+  /** `exporting to image` */
+  readonly name: string;
+  export(source: ExportSource, options?: ExportOptions): Promise<ExportedImage>;
+}
+
+/** BuildKit's image exporter: resolve → export. */
+export interface Exporter {
+  /**
+   * Checks options. Unknown keys are told to `onWarning`.
+   * @throws SlipwayError `INVALID_OPTION` naming the option
+   */
+  resolve(options?: ExporterOptions | Readonly<Record<string, string>>): ExporterInstance;
+}

@@ -1,0 +1,142 @@
+import type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { OperationOptions } from "../progress.ts";
+import type { Tree, TreeNode } from "./tree.ts";
+
+/** `active`: writable, from `prepare`. `view`: readable, from `view`. `committed`: immutable, can be a parent. */
+export type SnapshotKind = "active" | "view" | "committed";
+
+/** What is known of a snapshot. */
+export interface SnapshotInfo {
+  readonly key: string;
+  readonly kind: SnapshotKind;
+  /** Key of the committed snapshot it was made on. */
+  readonly parent?: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What a snapshot adds to its parent. */
+export interface SnapshotUsage {
+  /** Bytes of the files that the parent does not have. */
+  readonly size: number;
+  /** Nodes that the parent does not have. */
+  readonly inodes: number;
+}
+
+/** What a file may be written from. Strings are written as UTF-8. Only a `ReopenableSource` or `Blob` can be taken by reference. */
+export type FileContent = string | ByteSource | Blob | ReopenableSource | StoredContent;
+
+/** Content that the content store has, or that will never be read (a base whose layers are reused as they are). */
+export interface StoredContent {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Attributes to set; what is absent stays as it is, or gets its default: files 0644, directories 0755, owner 0:0, mtime 0. */
+export interface AttributeOptions {
+  /** Octal `07777`. */
+  readonly mode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  /** Seconds since 1970, whole. */
+  readonly mtime?: number | undefined;
+  readonly xattrs?: ReadonlyMap<string, Uint8Array> | Readonly<Record<string, Uint8Array | string>> | undefined;
+}
+
+/** The attributes and size of a node, as `stat` gives them. */
+export interface FileStat {
+  readonly node: TreeNode;
+  /** Absolute path after following symlinks. */
+  readonly path: string;
+  /** Number of paths that are this file. */
+  readonly links: number;
+}
+
+/** The readable side of any snapshot. Paths are absolute or relative to the root; symlinks are followed inside the root, never out of it. */
+export interface SnapshotReader {
+  /** The tree as it is now. Of a writable snapshot: a frozen copy, made in time proportional to what changed since the last one. */
+  tree(): Promise<Tree>;
+  /** @throws SlipwayError `NOT_FOUND`, `NOT_A_DIRECTORY`, `SYMLINK_LOOP` (the same for all that take a path) */
+  stat(path: string): Promise<FileStat>;
+  /** Like `stat`, of the symlink itself. */
+  lstat(path: string): Promise<FileStat>;
+  exists(path: string): Promise<boolean>;
+  /** Names in bytewise order. */
+  readdir(path: string): Promise<readonly string[]>;
+  readlink(path: string): Promise<string>;
+  /** The bytes of a file, or of a part of it, verified. */
+  read(path: string, range?: ByteRange): AsyncIterable<Uint8Array>;
+  /** A whole file in memory. */
+  readFile(path: string): Promise<Uint8Array>;
+  readTextFile(path: string): Promise<string>;
+}
+
+/** Whether a symlink at the end of the path is followed (default) or meant itself. */
+export interface FollowOptions {
+  readonly followSymlinks?: boolean;
+}
+
+/** The writable side: what a filesystem has. Parents must exist unless `recursive` is given. */
+export interface WritableSnapshot extends SnapshotReader {
+  readonly key: string;
+  /** Creates or replaces a file. An existing file keeps the attributes that are not given. Missing parents are made (0755). */
+  writeFile(path: string, content: FileContent, options?: AttributeOptions & OperationOptions): Promise<void>;
+  mkdir(path: string, options?: AttributeOptions & { readonly recursive?: boolean }): Promise<void>;
+  symlink(target: string, path: string, options?: AttributeOptions): Promise<void>;
+  /** Makes `path` another name of the file at `existing`. */
+  link(existing: string, path: string): Promise<void>;
+  mknod(
+    path: string,
+    type: "char" | "block" | "fifo" | "socket",
+    options?: AttributeOptions & { readonly major?: number; readonly minor?: number },
+  ): Promise<void>;
+  /** As `rename(2)`: replaces a file, or an empty directory by a directory. */
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string, options?: { readonly recursive?: boolean; readonly force?: boolean }): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  chown(path: string, uid: number, gid: number, options?: FollowOptions): Promise<void>;
+  /** Sets the mtime in whole seconds. */
+  utimes(path: string, mtime: number, options?: FollowOptions): Promise<void>;
+  setxattr(path: string, name: string, value: Uint8Array | string, options?: FollowOptions): Promise<void>;
+  removexattr(path: string, name: string, options?: FollowOptions): Promise<void>;
+}
+
+/** A committed snapshot, held: it cannot be removed before it is released. */
+export interface Ref extends SnapshotReader {
+  readonly key: string;
+  readonly parent?: string;
+  /** Idempotent. */
+  release(): void;
+  [Symbol.dispose](): void;
+}
+
+/** Snapshots by key, after containerd's `snapshots.Snapshotter`. `snapshotterConformance` says in tests what each implementation must do. */
+export interface Snapshotter {
+  /** A writable snapshot on a committed parent or on nothing. O(1). @throws SlipwayError `ALREADY_EXISTS`, `NOT_FOUND`, `FAILED_PRECONDITION` if the parent is not committed */
+  prepare(
+    key: string,
+    parent?: string,
+    options?: { readonly labels?: Readonly<Record<string, string>> },
+  ): Promise<WritableSnapshot>;
+  /** A readable snapshot on a committed parent. */
+  view(
+    key: string,
+    parent?: string,
+    options?: { readonly labels?: Readonly<Record<string, string>> },
+  ): Promise<SnapshotReader & { readonly key: string }>;
+  /** The writable snapshot of an active key again, for example after a restart. @throws SlipwayError `FAILED_PRECONDITION` if it is not active */
+  resume(key: string): Promise<WritableSnapshot>;
+  /** Makes an active snapshot immutable under a name; the active key is gone. */
+  commit(name: string, key: string, options?: { readonly labels?: Readonly<Record<string, string>> }): Promise<Ref>;
+  /** Holds a committed snapshot. @throws SlipwayError `NOT_FOUND`, `FAILED_PRECONDITION` if it is not committed */
+  get(name: string): Promise<Ref>;
+  stat(key: string): Promise<SnapshotInfo>;
+  usage(key: string): Promise<SnapshotUsage>;
+  /** Sets labels (`undefined` removes one). */
+  label(key: string, labels: Readonly<Record<string, string | undefined>>): Promise<SnapshotInfo>;
+  /** Calls back for every snapshot, ordered by key. */
+  walk(visit: (info: SnapshotInfo) => void | Promise<void>): Promise<void>;
+  /** @throws SlipwayError `NOT_FOUND`, `FAILED_PRECONDITION` if it has children or is held */
+  remove(key: string): Promise<void>;
+}
