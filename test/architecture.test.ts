@@ -1,0 +1,278 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+const source = join(root, "src");
+
+/** The rooms from the bottom up: a room imports only itself and rooms that stand before it. */
+const ROOMS = [
+  "errors",
+  "progress",
+  "bytes",
+  "conformance",
+  "oci",
+  "hash",
+  "tar",
+  "compress",
+  "content",
+  "images",
+  "snapshots",
+  "diff",
+  "exporter",
+  "archive",
+  "registry",
+  "frontend",
+  "index",
+  "browser",
+  "cloudflare",
+  "deno",
+  "node",
+  "hash-wasm",
+  "cli",
+] as const;
+type Room = (typeof ROOMS)[number];
+
+const EDGES: ReadonlySet<Room> = new Set(["browser", "cloudflare", "deno", "node", "hash-wasm", "cli"]);
+
+/** What comes from npm, and who may use it. */
+const PACKAGES: Readonly<Record<string, readonly Room[]>> = {
+  fflate: ["compress"],
+  commander: ["cli"],
+  "log-update": ["cli"],
+};
+
+/** Names of runtimes, and what would make a result depend on the moment or on chance. */
+const FORBIDDEN_IN_CORE = new Set([
+  "Buffer",
+  "Bun",
+  "Deno",
+  "WebAssembly",
+  "caches",
+  "console",
+  "document",
+  "global",
+  "indexedDB",
+  "localStorage",
+  "navigator",
+  "performance",
+  "process",
+  "require",
+  "setImmediate",
+  "window",
+]);
+
+/** Which rooms each package entry may carry. */
+const ENTRIES: Readonly<Record<string, readonly Room[]>> = {
+  "./oci": ["errors", "oci"],
+  "./hash": ["errors", "bytes", "oci", "hash"],
+  "./tar": ["errors", "bytes", "tar"],
+  "./compress": ["errors", "bytes", "compress"],
+  "./content": ["errors", "progress", "bytes", "oci", "hash", "content"],
+  "./content/conformance": ["errors", "bytes", "conformance", "oci", "hash", "content"],
+  "./images": ["errors", "oci", "images"],
+  "./images/conformance": ["errors", "conformance", "oci", "images"],
+  "./snapshots": ["errors", "progress", "bytes", "oci", "hash", "tar", "content", "snapshots"],
+  "./snapshots/conformance": [
+    "errors",
+    "progress",
+    "bytes",
+    "conformance",
+    "oci",
+    "hash",
+    "tar",
+    "content",
+    "snapshots",
+  ],
+  "./diff": ["errors", "progress", "bytes", "oci", "hash", "tar", "compress", "content", "snapshots", "diff"],
+  "./exporter": [
+    "errors",
+    "progress",
+    "bytes",
+    "oci",
+    "hash",
+    "tar",
+    "compress",
+    "content",
+    "images",
+    "snapshots",
+    "diff",
+    "exporter",
+  ],
+  "./archive": [
+    "errors",
+    "progress",
+    "bytes",
+    "oci",
+    "hash",
+    "tar",
+    "compress",
+    "content",
+    "images",
+    "snapshots",
+    "diff",
+    "exporter",
+    "archive",
+  ],
+};
+
+const files = readdirSync(source, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => join(source, name))
+  .sort();
+
+function roomOf(file: string): Room {
+  const first = relative(source, file).split(/[/\\]/)[0] ?? "";
+  const name = first.replace(/\.ts$/, "");
+  const room = ROOMS.find((candidate) => candidate === name);
+  if (room === undefined) throw new Error(`src/${relative(source, file)} is in no room that this test knows`);
+  return room;
+}
+
+interface Import {
+  readonly specifier: string;
+  /** Erased when compiled: it costs the importing entry nothing. */
+  readonly typeOnly: boolean;
+}
+
+function parse(file: string): ts.SourceFile {
+  return ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.ESNext, true);
+}
+
+function importsOf(file: string): readonly Import[] {
+  const found: Import[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+      found.push({ specifier: node.moduleSpecifier.text, typeOnly: node.importClause?.isTypeOnly === true });
+    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
+      found.push({ specifier: node.moduleSpecifier.text, typeOnly: node.isTypeOnly });
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [argument] = node.arguments;
+      if (argument && ts.isStringLiteral(argument)) found.push({ specifier: argument.text, typeOnly: false });
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(parse(file));
+  return found;
+}
+
+/** All files that loading `entry` loads. */
+function closureOf(entry: string): ReadonlySet<string> {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const { specifier, typeOnly } of importsOf(file)) {
+      if (!typeOnly && specifier.startsWith(".")) visit(resolve(dirname(file), specifier));
+    }
+  };
+  visit(entry);
+  return reached;
+}
+
+describe("the house", () => {
+  it("has sources", () => {
+    expect(files.length).toBeGreaterThan(20);
+  });
+
+  for (const file of files) {
+    const name = relative(root, file);
+    const room = roomOf(file);
+
+    it(`${name} imports only from its own room and the rooms below`, () => {
+      const wrong: string[] = [];
+      for (const { specifier } of importsOf(file)) {
+        if (specifier.startsWith(".")) {
+          const target = resolve(dirname(file), specifier);
+          if (!target.startsWith(source)) {
+            if (specifier.endsWith("package.json") && EDGES.has(room)) continue;
+            wrong.push(`${specifier} leaves src`);
+          } else if (!existsSync(target)) {
+            wrong.push(`${specifier} does not exist (specifiers end in .ts)`);
+          } else if (ROOMS.indexOf(roomOf(target)) > ROOMS.indexOf(room)) {
+            wrong.push(`${specifier} stands above`);
+          } else if (EDGES.has(roomOf(target)) && roomOf(target) !== room && room !== "cli") {
+            wrong.push(`${specifier} is another edge`);
+          }
+        } else if (specifier.startsWith("node:")) {
+          if (!EDGES.has(room)) wrong.push(`${specifier} belongs to the edges`);
+        } else {
+          const allowed = PACKAGES[specifier.split("/")[0] ?? ""];
+          if (!allowed?.includes(room)) wrong.push(`the package ${specifier} may not be used here`);
+        }
+      }
+      expect(wrong).toEqual([]);
+    });
+
+    if (!EDGES.has(room)) {
+      it(`${name} names no runtime, no clock and no chance`, () => {
+        const wrong: string[] = [];
+        const visit = (node: ts.Node): void => {
+          if (ts.isIdentifier(node) && FORBIDDEN_IN_CORE.has(node.text) && isReference(node)) wrong.push(node.text);
+          if (ts.isPropertyAccessExpression(node)) {
+            const text = `${node.expression.getText()}.${node.name.text}`;
+            if (text === "Date.now" || text === "Math.random" || text === "ReadableStream.from") wrong.push(text);
+          }
+          if (ts.isNewExpression(node) && node.expression.getText() === "Date" && !node.arguments?.length) {
+            wrong.push("new Date()");
+          }
+          ts.forEachChild(node, visit);
+        };
+        visit(parse(file));
+        expect(wrong).toEqual([]);
+      });
+    }
+  }
+});
+
+/** Whether an identifier stands for a variable, not for a property, a parameter or a member's name. */
+function isReference(node: ts.Identifier): boolean {
+  const { parent } = node;
+  if (ts.isPropertyAccessExpression(parent) && parent.name === node)
+    return parent.expression.getText() === "globalThis";
+  return !(
+    (ts.isPropertyAssignment(parent) && parent.name === node) ||
+    (ts.isPropertySignature(parent) && parent.name === node) ||
+    (ts.isPropertyDeclaration(parent) && parent.name === node) ||
+    (ts.isMethodDeclaration(parent) && parent.name === node) ||
+    (ts.isMethodSignature(parent) && parent.name === node) ||
+    (ts.isParameter(parent) && parent.name === node) ||
+    (ts.isVariableDeclaration(parent) && parent.name === node) ||
+    (ts.isBindingElement(parent) && parent.propertyName === node)
+  );
+}
+
+describe("the package entries", () => {
+  const manifest: { exports: Record<string, string | { types: string; default: string }> } = JSON.parse(
+    readFileSync(join(root, "package.json"), "utf8"),
+  );
+  const sourceOf = (target: string): string => join(root, target.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
+
+  for (const [entry, target] of Object.entries(manifest.exports)) {
+    if (typeof target === "string") continue;
+
+    it(`slipway${entry.slice(1)} has a source and its types beside it`, () => {
+      expect(existsSync(sourceOf(target.default))).toBe(true);
+      expect(target.types.replace(/\.d\.ts$/, "")).toBe(target.default.replace(/\.js$/, ""));
+    });
+
+    const allowed = ENTRIES[entry];
+    if (allowed) {
+      it(`slipway${entry.slice(1)} carries only its own rooms`, () => {
+        const rooms = new Set([...closureOf(sourceOf(target.default))].map(roomOf));
+        expect([...rooms].filter((room) => !allowed.includes(room))).toEqual([]);
+      });
+    }
+  }
+
+  it("knows which rooms every core entry may carry", () => {
+    const core = Object.keys(manifest.exports).filter((entry) => !/^\.$|^\.\/(package\.json|node)/.test(entry));
+    expect(core.filter((entry) => !(entry in ENTRIES))).toEqual([]);
+  });
+
+  it("slipway carries no edge, no conformance suite and no command line", () => {
+    const rooms = new Set([...closureOf(join(source, "index.ts"))].map(roomOf));
+    expect([...rooms].filter((room) => EDGES.has(room) || room === "conformance")).toEqual([]);
+  });
+});
