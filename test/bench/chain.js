@@ -1,0 +1,60 @@
+// Counts what an export reads and compresses, by a content store and a differ that keep count.
+import { createExporter } from "slipway";
+import { createMemoryContentStore } from "slipway/content";
+import { createDiffer } from "slipway/diff";
+import { createMemoryMetadataStore, createSnapshotter } from "slipway/snapshots";
+
+/** @returns {Promise<{ name: string, filesRead: number, bytesRead: number, layersCompressed: number }[]>} */
+export async function countChainExports() {
+  const store = createMemoryContentStore();
+  const metadata = createMemoryMetadataStore();
+  const snapshots = createSnapshotter({ content: store, metadata });
+  const counts = { filesRead: 0, bytesRead: 0, layersCompressed: 0 };
+  /** @type {import("slipway/content").ContentStore} */
+  const content = {
+    ...store,
+    open: (digest, range) =>
+      (async function* () {
+        counts.filesRead++;
+        for await (const chunk of store.open(digest, range)) {
+          counts.bytesRead += chunk.byteLength;
+          yield chunk;
+        }
+      })(),
+  };
+  const differ = createDiffer({ content });
+  const exporter = createExporter({
+    content,
+    snapshots,
+    metadata,
+    differ: {
+      compare: (lower, upper, options) => {
+        counts.layersCompressed++;
+        return differ.compare(lower, upper, options);
+      },
+    },
+  });
+
+  /** @type {string | undefined} */
+  let parent;
+  /** @type {import("slipway/snapshots").Ref[]} */
+  const refs = [];
+  for (let layer = 0; layer < 4; layer++) {
+    const work = await snapshots.prepare(`work ${layer}`, parent);
+    for (let i = 0; i < 200; i++) await work.writeFile(`/layer${layer}/file${i}`, `${layer} ${i}\n`.repeat(500));
+    parent = `ref ${layer}`;
+    refs.push(await snapshots.commit(parent, `work ${layer}`));
+  }
+  const rows = [];
+  for (const [name, ref] of /** @type {const} */ ([
+    ["first export, three refs", refs[2]],
+    ["the same again", refs[2]],
+    ["with a fourth ref on top", refs[3]],
+  ])) {
+    Object.assign(counts, { filesRead: 0, bytesRead: 0, layersCompressed: 0 });
+    await exporter.resolve().export(ref);
+    rows.push({ name, ...counts });
+  }
+  for (const ref of refs) ref.release();
+  return rows;
+}

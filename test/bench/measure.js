@@ -1,0 +1,79 @@
+// Runs whole programs and tells what they took: wall-clock seconds and peak resident memory.
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+/**
+ * The kernel's own high-water mark of a process and of its children, in bytes. The last reading before the end counts;
+ * a peak cannot be missed, since the mark never falls, save for one in the last 20 ms.
+ * @param {number} pid
+ */
+function peakOf(pid) {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+    const own = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+    const peaks = [Number(own?.[1] ?? 0) * 1024];
+    for (const child of children === "" ? [] : children.split(" ")) peaks.push(peakOf(Number(child)));
+    return Math.max(...peaks);
+  } catch {
+    return 0;
+  }
+}
+
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ env?: Record<string, string>, cwd?: string }} [options]
+ * @returns {Promise<{ seconds: number, peak: number }>}
+ */
+export async function run(command, args, options = {}) {
+  const start = process.hrtime.bigint();
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    errors = (errors + text).slice(-2000);
+  });
+  let peak = 0;
+  const timer = setInterval(() => {
+    if (child.pid !== undefined) peak = Math.max(peak, peakOf(child.pid));
+  }, 20);
+  const status = await new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  clearInterval(timer);
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with status ${status}: ${errors}`);
+  return { seconds: Number(process.hrtime.bigint() - start) / 1e9, peak };
+}
+
+/** @param {readonly number[]} values */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}
+
+/**
+ * Runs every contestant once per round, so that all of them see the same state of the machine.
+ * @param {readonly { name: string, run: () => Promise<{ seconds: number, peak: number, size?: number }> }[]} contestants
+ * @param {number} rounds
+ */
+export async function interleave(contestants, rounds) {
+  /** @type {Map<string, { seconds: number[], peak: number, size: number }>} */
+  const results = new Map(contestants.map(({ name }) => [name, { seconds: [], peak: 0, size: 0 }]));
+  for (let round = 0; round < rounds; round++) {
+    for (const contestant of contestants) {
+      const { seconds, peak, size } = await contestant.run();
+      const result = results.get(contestant.name);
+      if (result === undefined) continue;
+      result.seconds.push(seconds);
+      result.peak = Math.max(result.peak, peak);
+      result.size = size ?? result.size;
+    }
+  }
+  return results;
+}
