@@ -1,6 +1,16 @@
-import type { ReopenableSource } from "../bytes.ts";
-import type { Digest } from "../oci/digest.ts";
-import type { ContentStore } from "./store.ts";
+import type { ByteRange, ReopenableSource } from "../bytes.ts";
+import { SlipwayError } from "../errors.ts";
+import type { HasherFactory } from "../hash/hasher.ts";
+import { pureHasher, toDigest } from "../hash/index.ts";
+import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
+import { mergeLabels } from "./labels.ts";
+import { resolveRange } from "./range.ts";
+import type { ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "./store.ts";
+
+/** A source that knows what it is called, for messages: a file's path. */
+export interface NamedSource extends ReopenableSource {
+  readonly name?: string | undefined;
+}
 
 /**
  * A content store that also knows blobs that lie elsewhere: files of a directory, dropped `File`s. They are read where they
@@ -8,5 +18,115 @@ import type { ContentStore } from "./store.ts";
  */
 export interface ReferencingContentStore extends ContentStore {
   /** Makes `source`, whose digest the caller has computed, readable under its digest for the life of this object. */
-  adopt(digest: Digest, source: ReopenableSource): void;
+  adopt(digest: Digest, source: NamedSource): void;
 }
+
+/**
+ * Lays adopted sources over a store. What the store itself has is read from there; what is written goes there. A full read of
+ * an adopted source is verified by `open` already and fails with `DIGEST_MISMATCH`; a read of a part cannot be.
+ * @param options `hasher`: default the store's own, or else the pure one
+ */
+export function withReferences(
+  store: ContentStore,
+  options: { readonly hasher?: HasherFactory | undefined } = {},
+): ReferencingContentStore {
+  return new ReferencingStore(store, options.hasher ?? store.hasher ?? pureHasher);
+}
+
+/** Whether a full read of this blob is verified by the store's `open`, so that the reader need not hash it once more. */
+export function verifiesItself(store: ContentStore, digest: Digest): boolean {
+  return store instanceof ReferencingStore && store.readsFromSource(digest);
+}
+
+interface Adopted {
+  readonly source: NamedSource;
+  labels: Readonly<Record<string, string>>;
+}
+
+class ReferencingStore implements ReferencingContentStore {
+  readonly hasher: HasherFactory;
+  readonly #store: ContentStore;
+  readonly #adopted = new Map<Digest, Adopted>();
+
+  constructor(store: ContentStore, hasher: HasherFactory) {
+    this.#store = store;
+    this.hasher = hasher;
+  }
+
+  adopt(digest: Digest, source: NamedSource): void {
+    const known = this.#adopted.get(parseDigest(digest));
+    this.#adopted.set(digest, { source, labels: known?.labels ?? {} });
+  }
+
+  readsFromSource(digest: Digest): boolean {
+    return this.#adopted.has(digest);
+  }
+
+  async info(digest: Digest): Promise<ContentInfo> {
+    const adopted = this.#adopted.get(digest);
+    return adopted === undefined ? await this.#store.info(digest) : infoOf(digest, adopted);
+  }
+
+  async *list(): AsyncGenerator<ContentInfo, void, undefined> {
+    for (const [digest, adopted] of [...this.#adopted]) yield infoOf(digest, adopted);
+    for await (const info of this.#store.list()) if (!this.#adopted.has(info.digest)) yield info;
+  }
+
+  async label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo> {
+    const adopted = this.#adopted.get(digest);
+    if (adopted === undefined) return await this.#store.label(digest, labels);
+    adopted.labels = mergeLabels(adopted.labels, labels);
+    return infoOf(digest, adopted);
+  }
+
+  async delete(digest: Digest): Promise<void> {
+    const wasAdopted = this.#adopted.delete(digest);
+    await this.#store.delete(digest).catch((error: unknown) => {
+      if (!(wasAdopted && error instanceof SlipwayError && error.code === "NOT_FOUND")) throw error;
+    });
+  }
+
+  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
+    const adopted = this.#adopted.get(digest);
+    if (adopted === undefined) {
+      yield* this.#store.open(digest, range);
+      return;
+    }
+    const { source } = adopted;
+    const what = source.name ?? `blob ${digest}`;
+    const { start, end } = resolveRange(source.size, range, what);
+    const changed = (code: "SIZE_MISMATCH" | "DIGEST_MISMATCH"): SlipwayError =>
+      new SlipwayError(code, `Cannot read ${what}: it changed while the image was built`);
+    const whole = start === 0 && end === source.size;
+    const algorithm = digestAlgorithm(digest);
+    const hasher = whole ? this.hasher(algorithm) : undefined;
+    let size = 0;
+    for await (const chunk of whole ? source.open() : source.open({ offset: start, length: end - start })) {
+      size += chunk.byteLength;
+      if (size > end - start) throw changed("SIZE_MISMATCH");
+      hasher?.update(chunk);
+      yield chunk;
+    }
+    if (size !== end - start) throw changed("SIZE_MISMATCH");
+    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) throw changed("DIGEST_MISMATCH");
+  }
+
+  /** An adopted source is no hindrance: writing its blob makes it one of the store's own. */
+  writer(options: WriterOptions): Promise<ContentWriter> {
+    return this.#store.writer(options);
+  }
+
+  status(ref: string): Promise<IngestStatus> {
+    return this.#store.status(ref);
+  }
+
+  statuses(): AsyncIterable<IngestStatus> {
+    return this.#store.statuses();
+  }
+
+  abort(ref: string): Promise<void> {
+    return this.#store.abort(ref);
+  }
+}
+
+const infoOf = (digest: Digest, { source, labels }: Adopted): ContentInfo => ({ digest, size: source.size, labels });

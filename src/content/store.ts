@@ -1,4 +1,5 @@
 import type { ByteRange, ByteSource } from "../bytes.ts";
+import type { HasherFactory } from "../hash/hasher.ts";
 import type { Digest } from "../oci/digest.ts";
 
 /** What a store knows of a blob. */
@@ -69,6 +70,8 @@ export interface ContentWriter {
  * implementation must do.
  */
 export interface ContentStore {
+  /** The hash engine that the store itself uses; who verifies what was read takes the same. Absent: the pure one. */
+  readonly hasher?: HasherFactory | undefined;
   /** @throws SlipwayError `NOT_FOUND` */
   info(digest: Digest): Promise<ContentInfo>;
   /** All blobs, in no particular order. */

@@ -1,0 +1,87 @@
+import { readAll } from "../bytes.ts";
+import { SlipwayError } from "../errors.ts";
+import type { HasherFactory } from "../hash/hasher.ts";
+import { pureHasher, toDigest } from "../hash/index.ts";
+import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
+import { verifiesItself } from "./references.ts";
+import type { ContentStore } from "./store.ts";
+
+/** What is needed of a descriptor to read and verify its blob. */
+export interface BlobReference {
+  readonly digest: Digest;
+  /** Bytes; checked if given. */
+  readonly size?: number | undefined;
+}
+
+/** Options of {@link readBlob}. */
+export interface ReadBlobOptions {
+  /** Default: the store's own, or else the pure one. */
+  readonly hasher?: HasherFactory | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link readBlobBytes}. */
+export interface ReadBlobBytesOptions extends ReadBlobOptions {
+  /** Most bytes that are taken in, default 4 MiB: what image-spec and registries allow a document. */
+  readonly limit?: number | undefined;
+}
+
+/** Most bytes that a manifest, index or config may have. */
+export const DOCUMENT_LIMIT: number = 4 * 1024 * 1024;
+
+/**
+ * The whole blob, verified: bytes beyond the size are an error as soon as they come, and size and digest are checked before
+ * the end is reported. A consumer that reads to the end without an error has seen exactly the blob that was asked for.
+ * @throws SlipwayError `NOT_FOUND`, `SIZE_MISMATCH`, `DIGEST_MISMATCH`, `INVALID_DIGEST`; by rejecting `next()`
+ */
+export async function* readBlob(
+  store: ContentStore,
+  blob: BlobReference,
+  options: ReadBlobOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const digest = parseDigest(blob.digest);
+  options.signal?.throwIfAborted();
+  const algorithm = digestAlgorithm(digest);
+  const newHasher = options.hasher ?? store.hasher ?? pureHasher;
+  const hasher = verifiesItself(store, digest) ? undefined : newHasher(algorithm);
+  let size = 0;
+  for await (const chunk of store.open(digest)) {
+    options.signal?.throwIfAborted();
+    size += chunk.byteLength;
+    if (blob.size !== undefined && size > blob.size) {
+      throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it is longer than its ${blob.size} bytes`);
+    }
+    hasher?.update(chunk);
+    yield chunk;
+  }
+  if (blob.size !== undefined && size !== blob.size) {
+    throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it has ${size} bytes instead of ${blob.size}`);
+  }
+  if (hasher === undefined) return;
+  const actual = toDigest(algorithm, hasher.digest());
+  if (actual !== digest) {
+    throw new SlipwayError(
+      "DIGEST_MISMATCH",
+      `Cannot read blob ${digest}: its content is corrupt (it has digest ${actual})`,
+    );
+  }
+}
+
+/**
+ * A small blob whole, verified as by {@link readBlob}: for manifests, indexes and configs.
+ * @throws SlipwayError as {@link readBlob}; `SIZE_MISMATCH` if it is longer than the limit
+ */
+export async function readBlobBytes(
+  store: ContentStore,
+  blob: BlobReference,
+  options: ReadBlobBytesOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const limit = options.limit ?? DOCUMENT_LIMIT;
+  if (blob.size !== undefined && blob.size > limit) {
+    throw new SlipwayError(
+      "SIZE_MISMATCH",
+      `Cannot read blob ${blob.digest} into memory: it has ${blob.size} bytes, more than ${limit}`,
+    );
+  }
+  return await readAll(readBlob(store, blob, options), limit, `blob ${blob.digest}`);
+}
