@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { imageStoreConformance } from "../../src/images/conformance.ts";
+import { createMemoryImageStore, type Image, type ImageStore } from "../../src/images/index.ts";
+
+describe("memory image store", () => {
+  for (const { name, run } of imageStoreConformance(async () => createMemoryImageStore())) it(name, run);
+});
+
+describe("the conformance suite notices", () => {
+  const failures = async (open: () => ImageStore): Promise<string[]> => {
+    const failed: string[] = [];
+    for (const { name, run } of imageStoreConformance(async () => open())) {
+      await run().catch(() => failed.push(name));
+    }
+    return failed;
+  };
+
+  it("a create that overwrites", async () => {
+    const failed = await failures(() => {
+      const store = createMemoryImageStore();
+      const create = async (image: Image): Promise<Image> => store.update(image).catch(() => store.create(image));
+      return override(store, { create });
+    });
+    expect(failed).toContain("create of a known name is ALREADY_EXISTS and changes nothing");
+  });
+
+  it("a create that looks first and writes later", async () => {
+    const failed = await failures(() => {
+      const store = createMemoryImageStore();
+      const create = async (image: Image): Promise<Image> => {
+        const taken = await store.get(image.name).then(
+          () => true,
+          () => false,
+        );
+        return taken ? store.create(image) : store.create(image).catch(() => store.update(image));
+      };
+      return override(store, { create });
+    });
+    expect(failed).toEqual(["of many creates of one name at once exactly one wins"]);
+  });
+
+  it("an update that keeps old labels", async () => {
+    const failed = await failures(() => {
+      const store = createMemoryImageStore();
+      const update = async (image: Image): Promise<Image> =>
+        store.update({ ...image, labels: { ...(await store.get(image.name)).labels, ...image.labels } });
+      return override(store, { update });
+    });
+    expect(failed).toEqual(["update replaces target, labels and time"]);
+  });
+});
+
+function override(store: ImageStore, methods: Partial<ImageStore>): ImageStore {
+  return {
+    get: (name) => store.get(name),
+    list: () => store.list(),
+    create: (image) => store.create(image),
+    update: (image) => store.update(image),
+    delete: (name) => store.delete(name),
+    ...methods,
+  };
+}
