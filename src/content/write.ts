@@ -9,8 +9,8 @@ import type { ContentInfo, ContentStore, ContentWriter, WriteBlobOptions } from 
  *
  * With an expected digest, an ingest that an earlier try left under the same ref is gone on with: the bytes it has are skipped
  * in the source. Without one there is no telling whether they belong to this source, and it starts over.
- * On failure the ingest is aborted, unless the caller gave `ref`: then it stays, to be resumed.
- * @throws SlipwayError `SIZE_MISMATCH`, `DIGEST_MISMATCH` (the ingest is emptied: its bytes are worth nothing), `UNAVAILABLE`
+ * On failure the ingest is aborted, unless the caller gave `ref`: then it stays, to be resumed, if its bytes are worth it.
+ * @throws SlipwayError `SIZE_MISMATCH`, `DIGEST_MISMATCH` (the ingest is aborted in any case), `UNAVAILABLE`
  *   if another writer holds the caller's `ref`, what the store throws; what the source throws; the signal's reason
  */
 export async function writeBlob(
@@ -32,8 +32,7 @@ export async function writeBlob(
   } catch (error) {
     if (isSlipwayError(error, "ALREADY_EXISTS")) return await existing(store, digest ?? writer.digest(), options);
     await writer.close();
-    const worthless = isSlipwayError(error, "DIGEST_MISMATCH") || isSlipwayError(error, "SIZE_MISMATCH");
-    if (options.ref === undefined || worthless) {
+    if (options.ref === undefined || isSlipwayError(error, "DIGEST_MISMATCH")) {
       // The first error is the one to report; an ingest that cannot be aborted now is collected later.
       await store.abort(writer.ref).catch(() => undefined);
     }
@@ -89,6 +88,7 @@ async function append(
     if (skipped === chunk.byteLength) continue;
     const bytes = chunk.subarray(skipped);
     if (size !== undefined && writer.status().offset + bytes.byteLength > size) {
+      await writer.truncate(0);
       throw new SlipwayError(
         "SIZE_MISMATCH",
         `Cannot write ${writer.ref}: its source is longer than its ${size} bytes`,
