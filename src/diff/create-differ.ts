@@ -1,0 +1,161 @@
+import type { ByteSource } from "../bytes.ts";
+import { gzip } from "../compress/index.ts";
+import { readBlob } from "../content/read.ts";
+import type { ContentInfo, ContentStore, ContentWriter } from "../content/store.ts";
+import { isSlipwayError, SlipwayError } from "../errors.ts";
+import type { HasherFactory } from "../hash/hasher.ts";
+import { pureHasher, toDigest } from "../hash/index.ts";
+import type { Digest } from "../oci/digest.ts";
+import { type OperationOptions, runStep, type StepReporter } from "../progress.ts";
+import type { FileNode, Tree } from "../snapshots/tree.ts";
+import type { TarHeader } from "../tar/entry.ts";
+import { writeTar } from "../tar/index.ts";
+import type { Differ, Layer, LayerCompression, LayerOptions, LayerWarning } from "./differ.ts";
+import { type LayerEntry, layerEntries } from "./layer-entries.ts";
+
+/** What a differ works on. */
+export interface DifferOptions {
+  /** Has the contents of the trees, and takes the layers in. */
+  readonly content: ContentStore;
+  /** Default: the store's own, or else the pure one. */
+  readonly hasher?: HasherFactory | undefined;
+}
+
+/** Options of one comparison. */
+type ComparisonOptions = LayerOptions &
+  OperationOptions & { readonly ref?: string; readonly onWarning?: (warning: LayerWarning) => void };
+
+/** The label under which containerd, too, notes the diffID of a compressed layer. */
+export const DIFF_ID_LABEL = "containerd.io/uncompressed";
+
+const MEDIA_TYPES: Readonly<Record<LayerCompression, string>> = {
+  gzip: "application/vnd.oci.image.layer.v1.tar+gzip",
+  uncompressed: "application/vnd.oci.image.layer.v1.tar",
+};
+
+/** Bytes between two reports of progress. */
+const REPORT_EVERY = 1024 * 1024;
+
+/**
+ * A {@link Differ} that writes its layers to a content store, labelled with their diffID (`containerd.io/uncompressed`).
+ *
+ * An ingest that an earlier try left under the given `ref` is started over. When a comparison fails or is aborted, its ingest
+ * is aborted too. Progress counts bytes of file contents.
+ */
+export function createDiffer({ content, hasher = content.hasher ?? pureHasher }: DifferOptions): Differ {
+  return {
+    async compare(lower, upper, options = {}) {
+      const compression = options.compression ?? "gzip";
+      if (!Object.hasOwn(MEDIA_TYPES, compression)) {
+        throw new SlipwayError(
+          "INVALID_OPTION",
+          `Cannot write a layer with compression ${JSON.stringify(compression)}: known are gzip and uncompressed`,
+        );
+      }
+      options.signal?.throwIfAborted();
+      const ref = options.ref ?? `layer-${uniqueName()}`;
+      return await runStep(options.onProgress, { id: ref, name: "creating layer" }, async (report) => {
+        const writer = await content.writer({ ref, signal: options.signal });
+        try {
+          return await ingest(lower, upper, compression, writer, report, options);
+        } catch (error) {
+          await writer.close();
+          // The first error is the one to report; an ingest that cannot be aborted now is collected later.
+          await content.abort(ref).catch(() => undefined);
+          options.signal?.throwIfAborted();
+          throw error;
+        } finally {
+          await writer.close();
+        }
+      });
+    },
+  };
+
+  async function ingest(
+    lower: Tree | undefined,
+    upper: Tree,
+    compression: LayerCompression,
+    writer: ContentWriter,
+    report: StepReporter,
+    options: ComparisonOptions,
+  ): Promise<Layer> {
+    if (writer.status().offset > 0) await writer.truncate(0);
+    const diffID = hasher("sha256");
+    let uncompressedSize = 0;
+    async function* tar(): AsyncGenerator<Uint8Array, void, undefined> {
+      for await (const chunk of writeTar(withContents(lower, upper, report, options))) {
+        options.signal?.throwIfAborted();
+        diffID.update(chunk);
+        uncompressedSize += chunk.byteLength;
+        yield chunk;
+      }
+    }
+    const level = options.compressionLevel;
+    const blob = compression === "gzip" ? gzip(tar(), level === undefined ? {} : { level }) : tar();
+    for await (const chunk of blob) await writer.write(chunk);
+    options.signal?.throwIfAborted();
+    const uncompressed = toDigest("sha256", diffID.digest());
+    const { digest, size } = await commit(writer, uncompressed);
+    return {
+      descriptor: { mediaType: MEDIA_TYPES[compression], digest, size },
+      diffID: uncompressed,
+      uncompressedSize,
+    };
+  }
+
+  async function commit(writer: ContentWriter, diffID: Digest): Promise<ContentInfo> {
+    const digest = writer.digest();
+    const labels = { [DIFF_ID_LABEL]: diffID };
+    try {
+      return await writer.commit({ digest, labels });
+    } catch (error) {
+      if (!isSlipwayError(error, "ALREADY_EXISTS")) throw error;
+      return await content.label(digest, labels);
+    }
+  }
+
+  function* withContents(
+    lower: Tree | undefined,
+    upper: Tree,
+    report: StepReporter,
+    options: ComparisonOptions,
+  ): Generator<{ header: TarHeader; content?: ByteSource }, void, undefined> {
+    const entries: LayerEntry[] = [...layerEntries(lower, upper, options)];
+    let total = 0;
+    for (const { header } of entries) total += header.size;
+    let current = 0;
+    let reported = 0;
+    const advance = (bytes: number): void => {
+      current += bytes;
+      if (current - reported < REPORT_EVERY && current < total) return;
+      reported = current;
+      report.running(current, total);
+    };
+    for (const { header, file } of entries) {
+      yield file === undefined ? { header } : { header, content: contents(header.name, file, advance, options.signal) };
+    }
+  }
+
+  async function* contents(
+    name: string,
+    file: FileNode,
+    advance: (bytes: number) => void,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for await (const chunk of readBlob(content, { digest: file.content, size: file.size }, { hasher, signal })) {
+        advance(chunk.byteLength);
+        yield chunk;
+      }
+    } catch (error) {
+      if (!isSlipwayError(error, "NOT_FOUND")) throw error;
+      throw new SlipwayError("NOT_FOUND", `Cannot write /${name} to a layer: ${error.message}`, { cause: error });
+    }
+  }
+}
+
+/** 128 random bits in hex. It names an ingest and reaches no bytes. */
+function uniqueName(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,10 @@
+export type { AppliedLayer, ApplyOptions } from "./apply.ts";
+export { applyLayer } from "./apply.ts";
+export type { Change, ChangeKind, ChangeReason } from "./change.ts";
+export type { CompareOptions } from "./compare.ts";
+export { compareTrees } from "./compare.ts";
+export type { DifferOptions } from "./create-differ.ts";
+export { createDiffer, DIFF_ID_LABEL } from "./create-differ.ts";
+export type { Differ, Layer, LayerCompression, LayerOptions, LayerWarning } from "./differ.ts";
+export type { LayerEntry, LayerEntryOptions } from "./layer-entries.ts";
+export { layerEntries } from "./layer-entries.ts";
