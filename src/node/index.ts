@@ -1,3 +1,5 @@
+export type { DirectoryStore, DirectoryStoreOptions } from "./directory-store.ts";
+export { openDirectoryStore, openTemporaryStore } from "./directory-store.ts";
 export type { FileSourceOptions } from "./file-source.ts";
 export { fileSource, fileSourceOfSize } from "./file-source.ts";
 export { nodeHasher } from "./hasher.ts";

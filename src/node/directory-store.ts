@@ -1,0 +1,109 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createLeaseManager, type LeaseManager } from "../content/leases.ts";
+import type { ContentStore } from "../content/store.ts";
+import type { HasherFactory } from "../hash/hasher.ts";
+import type { ImageStore } from "../images/store.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { MetadataStore } from "../snapshots/metadata.ts";
+import { DirectoryContentStore } from "./directory/blobs.ts";
+import { IndexFileImages } from "./directory/index-file.ts";
+import { layoutPaths, openLayout, tidyLayout } from "./directory/layout.ts";
+import { Locks } from "./directory/locks.ts";
+import { FileRecords } from "./directory/records.ts";
+import { nodeHasher } from "./hasher.ts";
+import { hostError } from "./host-error.ts";
+
+/** How {@link openDirectoryStore} opens. */
+export interface DirectoryStoreOptions {
+  /** Whether a directory that is absent or empty becomes a layout. Default true. */
+  readonly create?: boolean | undefined;
+  /** Default: {@link nodeHasher}. */
+  readonly hasher?: HasherFactory | undefined;
+  /** Whether what was committed survives a power failure (fsync), not only a killed process. Default true. */
+  readonly durable?: boolean | undefined;
+}
+
+/** An OCI image layout directory as a store. */
+export interface DirectoryStore {
+  /** Absolute path. */
+  readonly path: string;
+  readonly content: ContentStore;
+  /** The names in `index.json`. */
+  readonly images: ImageStore;
+  readonly metadata: MetadataStore;
+  readonly leases: LeaseManager;
+  /** What every entry of `index.json` points to, with a name or without: roots of a garbage collection. */
+  roots(): Promise<readonly Descriptor[]>;
+  /** Refs of ingests that nobody has written to for that many seconds: those of processes that are gone for good. */
+  abandonedIngests(seconds: number): AsyncIterable<string>;
+  /** Removes what is empty of Slipway's own, so that a finished layout has only what the spec names. Close writers first. */
+  close(): Promise<void>;
+}
+
+/** Locks under which a temporary file of the same name is written. */
+const TEMPORARIES = ["blobs", "index", "layout", "lease-records", "metadata"];
+
+/**
+ * Opens an OCI image layout directory (image-spec `image-layout.md`) as content, image and metadata store; several processes may
+ * have it open at once. Beside what the spec names there is a directory `.slipway` with ingests, labels, metadata, leases and
+ * locks, as long as there are any. A process that is killed at any moment leaves a valid layout.
+ * @throws SlipwayError `NOT_FOUND`, `NOT_A_DIRECTORY`, `INVALID_ARCHIVE` if the directory holds something else, `UNSUPPORTED` for a layout
+ *   version that is not known, `PERMISSION_DENIED`, `NO_SPACE`, `IO`
+ */
+export async function openDirectoryStore(
+  directory: string,
+  options: DirectoryStoreOptions = {},
+): Promise<DirectoryStore> {
+  const { create = true, hasher = nodeHasher, durable = true } = options;
+  const paths = layoutPaths(resolve(directory));
+  const locks = new Locks(paths.locks);
+  await openLayout(paths, { create, durable, locks });
+  const content = new DirectoryContentStore({ paths, locks, hasher, durable });
+  const images = new IndexFileImages({ paths, locks, durable });
+  const { temporary } = paths;
+  const metadata = new FileRecords({ directory: paths.metadata, temporary, locks, name: "metadata", durable });
+  const leases = createLeaseManager(
+    // A power failure ends the operation that a lease is for: what it knew need not survive.
+    new FileRecords({ directory: paths.leases, temporary, locks, name: "lease-records", durable: false }),
+    { exclusive: (name, work) => locks.exclusive(name, work), now: () => Date.now() / 1000 },
+  );
+  return {
+    path: paths.root,
+    content,
+    images,
+    metadata,
+    leases,
+    roots: () => images.targets(),
+    async *abandonedIngests(seconds) {
+      yield* content.ingests.untouchedSince(Date.now() - seconds * 1000);
+    },
+    async close() {
+      await content.ingests.tidy();
+      await tidyLayout(paths, TEMPORARIES, locks);
+    },
+  };
+}
+
+/**
+ * A store in a fresh directory among the host's temporary files, removed by `close`.
+ * @throws SlipwayError `NO_SPACE`, `PERMISSION_DENIED`, `IO`
+ */
+export async function openTemporaryStore(options: Pick<DirectoryStoreOptions, "hasher"> = {}): Promise<DirectoryStore> {
+  const directory = await mkdtemp(join(tmpdir(), `slipway-${randomBytes(4).toString("hex")}-`)).catch(
+    (error: unknown) => {
+      throw hostError(error, `create a directory in ${tmpdir()}`);
+    },
+  );
+  const store = await openDirectoryStore(directory, { ...options, durable: false });
+  return {
+    ...store,
+    async close() {
+      await rm(directory, { recursive: true, force: true }).catch((error: unknown) => {
+        throw hostError(error, `remove ${directory}`);
+      });
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { mkdirSync } from "node:fs";
+import { open, readFile, rename, rmdir, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, hostError } from "../host-error.ts";
+import { syncDirectory, writeFully } from "../write-file.ts";
+
+/**
+ * Makes something in a directory that is made when it is needed and removed when it is empty, perhaps by another process
+ * between our two calls.
+ */
+export function makeDirectory<T>(directory: string, make: () => T): T {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return make();
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" || attempt === 10) throw error;
+    }
+    mkdirSync(directory, { recursive: true });
+  }
+}
+
+/** As {@link makeDirectory} for what takes time. */
+export async function makeDirectoryFor<T>(directory: string, make: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await make();
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" || attempt === 10) throw error;
+    }
+    mkdirSync(directory, { recursive: true });
+  }
+}
+
+/**
+ * Replaces a small file as a whole. `temporary` is on the same filesystem and used by nobody else: the caller holds a lock. What
+ * a killed process left there is written over.
+ * @param durable whether it must be on the disk before this returns
+ */
+export async function replaceFile(
+  path: { readonly directory: string; readonly name: string },
+  temporary: { readonly directory: string; readonly name: string },
+  bytes: Uint8Array,
+  durable: boolean,
+): Promise<void> {
+  const from = join(temporary.directory, temporary.name);
+  const to = join(path.directory, path.name);
+  try {
+    const file = await makeDirectoryFor(temporary.directory, () => open(from, "w", 0o644));
+    try {
+      await writeFully(file, bytes);
+      if (durable) await file.sync();
+    } finally {
+      await file.close();
+    }
+    await makeDirectoryFor(path.directory, () => rename(from, to));
+    if (durable) await syncDirectory(path.directory);
+  } catch (error) {
+    await unlink(from).catch(() => undefined);
+    throw hostError(error, `write ${to}`);
+  }
+}
+
+/** The file's bytes, or undefined if there is none. */
+export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw hostError(error, `read ${path}`);
+  }
+}
+
+/** @returns whether it was there */
+export async function removeIfThere(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw hostError(error, `remove ${path}`);
+  }
+}
+
+/** Removes a directory if it is there, empty and may be removed. */
+export async function removeIfEmpty(path: string): Promise<void> {
+  await rmdir(path).catch(() => undefined);
+}

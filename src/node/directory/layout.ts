@@ -1,0 +1,199 @@
+import { lstatSync, mkdirSync, readdirSync, realpathSync, type Stats } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { SlipwayError } from "../../errors.ts";
+import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../../oci/digest.ts";
+import { errnoOf, hostError } from "../host-error.ts";
+import { syncDirectory } from "../write-file.ts";
+import { readIfThere, removeIfEmpty, removeIfThere, replaceFile } from "./files.ts";
+import type { Locks } from "./locks.ts";
+
+/** Where everything of a layout directory lies: what image-spec `image-layout.md` names, and Slipway's own under `.slipway`. */
+export interface LayoutPaths {
+  readonly root: string;
+  readonly marker: string;
+  readonly index: string;
+  readonly blobs: string;
+  readonly own: string;
+  readonly ingests: string;
+  readonly labels: string;
+  readonly metadata: string;
+  readonly leases: string;
+  readonly locks: string;
+  readonly temporary: string;
+}
+
+/** @param root absolute path of the layout directory */
+export function layoutPaths(root: string): LayoutPaths {
+  const own = join(root, ".slipway");
+  return {
+    root,
+    marker: join(root, "oci-layout"),
+    index: join(root, "index.json"),
+    blobs: join(root, "blobs"),
+    own,
+    ingests: join(own, "ingests"),
+    labels: join(own, "labels"),
+    metadata: join(own, "metadata"),
+    leases: join(own, "leases"),
+    locks: join(own, "locks"),
+    temporary: join(own, "tmp"),
+  };
+}
+
+/** Path of a blob. A digest becomes a path only after it was checked (CVE-2024-3727). */
+export function blobPath(paths: LayoutPaths, digest: Digest): { readonly directory: string; readonly name: string } {
+  const checked = parseDigest(digest);
+  return { directory: join(paths.blobs, digestAlgorithm(checked)), name: digestHex(checked) };
+}
+
+/** An index without entries, as bytes. */
+export const EMPTY_INDEX: Uint8Array = new TextEncoder().encode(
+  `${JSON.stringify({ schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [] }, null, 2)}\n`,
+);
+
+const MARKER = new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}');
+
+/**
+ * Checks that the directory is a layout, or makes it one if it is absent or empty and `create` allows it. The marker file comes
+ * last: a directory that has it is whole.
+ * @throws SlipwayError `NOT_FOUND`, `NOT_A_DIRECTORY`, `INVALID_ARCHIVE` if it holds something else, `UNSUPPORTED` for another version
+ */
+export async function openLayout(
+  paths: LayoutPaths,
+  options: { readonly create: boolean; readonly durable: boolean; readonly locks: Locks },
+): Promise<void> {
+  const { root } = paths;
+  const marker = await readIfThere(paths.marker).catch((error: unknown) => {
+    if (error instanceof SlipwayError && error.code === "NOT_A_DIRECTORY") throw notADirectory(root);
+    throw error;
+  });
+  if (marker !== undefined) {
+    checkMarker(marker, paths.marker);
+    checkInside(paths);
+    return;
+  }
+  const entries = namesIn(root);
+  if (entries === undefined && !options.create) {
+    throw new SlipwayError("NOT_FOUND", `Cannot open image layout ${root}: there is no such directory`);
+  }
+  // A process that was killed while it made the layout leaves a part of these.
+  const foreign = (entries ?? []).filter((name) => name !== "blobs" && name !== "index.json" && name !== ".slipway");
+  if (!options.create || foreign.length > 0) {
+    throw new SlipwayError(
+      "INVALID_ARCHIVE",
+      `Cannot open image layout ${root}: it has no file oci-layout${foreign.length > 0 ? `, but ${foreign[0]}` : ""}`,
+    );
+  }
+  try {
+    mkdirSync(root, { recursive: true });
+  } catch (error) {
+    throw hostError(error, `create ${root}`);
+  }
+  await options.locks.exclusive("layout", async () => {
+    const { durable } = options;
+    const own = { directory: paths.temporary, name: "layout" };
+    try {
+      mkdirSync(join(paths.blobs, "sha256"), { recursive: true });
+    } catch (error) {
+      throw hostError(error, `create ${paths.blobs}`);
+    }
+    if ((await readIfThere(paths.index)) === undefined) {
+      await replaceFile({ directory: root, name: "index.json" }, own, EMPTY_INDEX, durable);
+    }
+    if ((await readIfThere(paths.marker)) === undefined) {
+      await replaceFile({ directory: root, name: "oci-layout" }, own, MARKER, durable);
+      if (durable) await syncDirectory(dirname(root));
+    }
+  });
+  checkInside(paths);
+}
+
+/** Removes what Slipway put beside the layout and no longer needs, so that a finished one has only what the spec names. */
+export async function tidyLayout(paths: LayoutPaths, temporaries: readonly string[], locks: Locks): Promise<void> {
+  try {
+    for (const name of temporaries) {
+      const lock = locks.tryAcquire(name);
+      if (lock === undefined) continue;
+      await removeIfThere(join(paths.temporary, name)).finally(() => lock.release());
+    }
+    for (const directory of [
+      join(paths.labels, "sha256"),
+      join(paths.labels, "sha512"),
+      paths.labels,
+      paths.ingests,
+      paths.metadata,
+      paths.leases,
+      paths.temporary,
+      paths.locks,
+      paths.own,
+    ]) {
+      await removeIfEmpty(directory);
+    }
+  } catch (error) {
+    // A store that may only be read is as tidy as it can be.
+    if (!(error instanceof SlipwayError) || error.code !== "PERMISSION_DENIED") throw error;
+  }
+}
+
+function checkMarker(bytes: Uint8Array, path: string): void {
+  let version: unknown;
+  try {
+    version = (JSON.parse(new TextDecoder().decode(bytes)) as { imageLayoutVersion?: unknown } | null)
+      ?.imageLayoutVersion;
+  } catch (error) {
+    throw new SlipwayError("INVALID_ARCHIVE", `Cannot read ${path}: it is not JSON`, { cause: error });
+  }
+  if (typeof version !== "string") {
+    throw new SlipwayError("INVALID_ARCHIVE", `Cannot read ${path}: it has no imageLayoutVersion`);
+  }
+  if (!version.startsWith("1.")) {
+    throw new SlipwayError(
+      "UNSUPPORTED",
+      `Cannot read ${path}: image layout version ${JSON.stringify(version)} is not known`,
+    );
+  }
+}
+
+/** Whoever made the directory could have made `blobs` a link to any place: it must lie within the layout. */
+function checkInside(paths: LayoutPaths): void {
+  const root = realpathSync(paths.root);
+  for (const path of [paths.blobs, join(paths.blobs, "sha256"), join(paths.blobs, "sha512"), paths.own]) {
+    if (statOf(path)?.isSymbolicLink()) mustBeWithin(root, path);
+  }
+}
+
+/** @throws SlipwayError `INVALID_ARCHIVE` if a symlink leads out of the layout */
+export function mustBeWithin(root: string, path: string): string {
+  let real: string;
+  try {
+    real = realpathSync(path);
+  } catch (error) {
+    throw hostError(error, `read ${path}`);
+  }
+  if (real.startsWith(realpathSync(root) + sep)) return real;
+  throw new SlipwayError("INVALID_ARCHIVE", `Cannot read ${path}: it is a symlink that leads out of the image layout`);
+}
+
+function namesIn(root: string): readonly string[] | undefined {
+  try {
+    return readdirSync(root);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    if (errnoOf(error) === "ENOTDIR") throw notADirectory(root);
+    throw hostError(error, `open image layout ${root}`);
+  }
+}
+
+const notADirectory = (root: string): SlipwayError =>
+  new SlipwayError("NOT_A_DIRECTORY", `Cannot open image layout ${root}: it is not a directory`);
+
+/** What is at a path itself, or undefined if nothing is. */
+export function statOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+    throw hostError(error, `read ${path}`);
+  }
+}
