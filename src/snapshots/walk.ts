@@ -1,0 +1,72 @@
+import { SlipwayError } from "../errors.ts";
+import { joinPath } from "./path.ts";
+import { existing, resolve } from "./resolve.ts";
+import type { FollowOptions } from "./snapshotter.ts";
+import type { DirectoryNode, Tree, TreeNode } from "./tree.ts";
+
+/** A node and where it is. */
+export interface TreeEntry {
+  /** Absolute. */
+  readonly path: string;
+  readonly node: TreeNode;
+}
+
+/**
+ * All nodes of a tree in layer order: the root first, names bytewise, a directory right before what is in it.
+ * @param enter says for each directory whether what is in it is wanted, default all
+ */
+export function* walkTree(
+  tree: Tree,
+  enter: (directory: DirectoryNode, path: string) => boolean = () => true,
+): Generator<TreeEntry, void, undefined> {
+  yield { path: "/", node: tree.root };
+  if (!enter(tree.root, "/")) return;
+  const open = [{ prefix: "/", entries: tree.root.entries.entries() }];
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const next = top.entries.next();
+    if (next.done === true) {
+      open.pop();
+      continue;
+    }
+    const [name, node] = next.value;
+    const path = top.prefix + name;
+    yield { path, node };
+    if (node.type === "directory" && enter(node, path)) {
+      open.push({ prefix: `${path}/`, entries: node.entries.entries() });
+    }
+  }
+}
+
+/**
+ * The node at a path, with symlinks followed inside the root; see {@link SnapshotReader}.
+ * @throws SlipwayError `NOT_FOUND`, `NOT_A_DIRECTORY`, `SYMLINK_LOOP`, `INVALID_PATH`
+ */
+export function lookup(tree: Tree, path: string, { followSymlinks = true }: FollowOptions = {}): TreeNode {
+  const doing = `Cannot look up ${path}`;
+  return existing(
+    resolve<DirectoryNode>(tree.root, path, { follow: followSymlinks ? "always" : "slash" }, doing),
+    doing,
+  );
+}
+
+/**
+ * The node at names from the root down, each meant itself: no symlink is followed, and nothing is refused.
+ * @returns undefined if there is none
+ */
+export function nodeAt(tree: Tree, names: readonly string[]): TreeNode | undefined {
+  let node: TreeNode | undefined = tree.root;
+  for (const name of names) node = node?.type === "directory" ? node.entries.get(name) : undefined;
+  return node;
+}
+
+/**
+ * The paths of all names of the file at a path: itself, and its hard links.
+ * @throws SlipwayError `NOT_FOUND`
+ */
+export function linkedPaths(tree: Tree, names: readonly string[]): readonly string[] {
+  const node = nodeAt(tree, names);
+  const path = joinPath(names);
+  if (node === undefined) throw new SlipwayError("NOT_FOUND", `Cannot look up ${path}: it does not exist`);
+  if (node.type === "directory" || node.inode === undefined) return [path];
+  return tree.links.get(node.inode) ?? [path];
+}
