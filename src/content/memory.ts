@@ -22,6 +22,7 @@ export function createMemoryContentStore(options: MemoryContentStoreOptions = {}
 /** Bytes that grow at the end, kept in pieces so that growing never copies what is there. */
 class Pieces {
   static readonly #PIECE = 64 * 1024;
+  static readonly #CHUNK = 256 * 1024;
   readonly #pieces: Uint8Array[] = [];
   /** Bytes used of the last piece. */
   #filled = 0;
@@ -65,7 +66,8 @@ class Pieces {
     for (const piece of this.#pieces) {
       const from = Math.max(start - offset, 0);
       const to = Math.min(end - offset, piece.byteLength, this.size - offset);
-      if (from < to) yield piece.slice(from, to);
+      // Copies: who reads may change what it gets.
+      for (let at = from; at < to; at += Pieces.#CHUNK) yield piece.slice(at, Math.min(at + Pieces.#CHUNK, to));
       offset += piece.byteLength;
       if (offset >= end) return;
     }

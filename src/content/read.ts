@@ -54,6 +54,7 @@ export async function* readBlob(
     hasher?.update(chunk);
     yield chunk;
   }
+  options.signal?.throwIfAborted();
   if (blob.size !== undefined && size !== blob.size) {
     throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it has ${size} bytes instead of ${blob.size}`);
   }
