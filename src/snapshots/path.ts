@@ -8,12 +8,12 @@ const PATH_LIMIT = 4095;
 
 /** A path taken apart. */
 export interface SplitPath {
-  /** Names and `..`, without empty ones and `.`. */
+  /** Names and `..`, without empty ones and `.`; but a `.` at the end stays. */
   readonly names: readonly string[];
   readonly absolute: boolean;
-  /** Ends in `/` or `.`: only a directory will do. */
+  /** Ends in `/`: only a directory will do. */
   readonly directory: boolean;
-  /** Its last part is `.` or `..`, which is not a name that can be made, moved or removed. */
+  /** Its last name is `.` or `..`, which is not a name that can be made, moved or removed. */
   readonly dots: boolean;
 }
 
@@ -26,17 +26,18 @@ export function splitPath(path: string, doing: string): SplitPath {
   if (typeof path !== "string") throw new SlipwayError("INVALID_ARGUMENT", `${doing}: the path is not a string`);
   const whole = checkText(path, PATH_LIMIT, "path", doing);
   const parts = whole.split("/");
+  const last = parts.findLast((part) => part !== "") ?? "";
   const names: string[] = [];
   for (const part of parts) {
     if (part === "" || part === ".") continue;
     if (part.length > NAME_LIMIT / 3) checkText(part, NAME_LIMIT, "name", doing);
     names.push(part);
   }
-  const last = parts.at(-1) ?? "";
+  if (last === ".") names.push(last);
   return {
     names,
     absolute: whole.startsWith("/"),
-    directory: last === "" || last === ".",
+    directory: whole.endsWith("/"),
     dots: last === "." || last === "..",
   };
 }

@@ -25,7 +25,7 @@ export interface Place<D> {
   readonly name: string;
   /** Undefined: nothing is there. */
   readonly entry: Leaf | D | undefined;
-  /** The path ends in `/` or `.`. */
+  /** The path, or a symlink at its end, ends in `/`, `.` or `..`: only a directory will do. */
   readonly directory: boolean;
   /** The path ends in `.` or `..`. */
   readonly dots: boolean;
@@ -68,11 +68,13 @@ export function resolve<D extends DirectoryLike<D>>(
   doing: string,
 ): Place<D> {
   const split = splitPath(path, doing);
-  let { directory, dots } = split;
+  const { dots } = split;
+  let { directory } = split;
   const steps: Step<D>[] = [{ name: "", directory: root }];
   const pending = [...split.names].reverse();
   let symlinks = 0;
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    if (name === ".") continue;
     if (name === "..") {
       if (steps.length > 1) steps.pop();
       continue;
@@ -92,10 +94,7 @@ export function resolve<D extends DirectoryLike<D>>(
       }
       const target = splitPath(entry.target, doing);
       if (target.absolute) steps.length = 1;
-      if (last) {
-        directory ||= target.directory;
-        dots ||= target.dots;
-      }
+      if (last) directory ||= target.directory;
       for (let i = target.names.length - 1; i >= 0; i--) pending.push(target.names[i] ?? "");
     } else if (last) {
       return { parents: steps, name, entry, directory, dots };
@@ -105,7 +104,7 @@ export function resolve<D extends DirectoryLike<D>>(
       steps.push({ name, directory: entry });
     }
   }
-  // The path ended at a directory that was gone through: the root, or by `..`.
+  // The path ended at a directory that was gone through: the root, or by `.` or `..`.
   const end = steps.pop();
   return { parents: steps, name: end?.name ?? "", entry: end?.directory, directory: true, dots };
 }
