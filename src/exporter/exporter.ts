@@ -9,6 +9,8 @@ import type { OperationOptions } from "../progress.ts";
 import type { MetadataStore } from "../snapshots/metadata.ts";
 import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
 import type { BaseImage, ImageConfigOptions } from "./config.ts";
+import type { FlightControl } from "./flight-control.ts";
+import type { MadeLayer } from "./layer-making.ts";
 
 /** What an exporter works with. */
 export interface ExporterStores {
@@ -21,6 +23,8 @@ export interface ExporterStores {
   /** Default: `createDiffer({ content, hasher })`. */
   readonly differ?: Differ | undefined;
   readonly hasher?: HasherFactory | undefined;
+  /** Keeps layers from being made twice at the same time. Default: among the exports of this exporter. */
+  readonly flights?: FlightControl<MadeLayer> | undefined;
 }
 
 /** BuildKit's exporter keys in camelCase. `resolve` takes the same as strings under BuildKit's own spelling (`oci-mediatypes`). */
@@ -41,9 +45,11 @@ export interface ExporterOptions {
   readonly rewriteTimestamp?: boolean | undefined;
   /** Adds the name `NAME@DIGEST`. */
   readonly nameCanonical?: boolean | undefined;
-  /** Names an image without a name `PREFIX@DIGEST`. */
+  /** Adds the name `PREFIX@DIGEST`. */
   readonly danglingNamePrefix?: string | undefined;
-  /** Whether names go to the image store. Default true. */
+  /** Adds that name only to an image that has no other. */
+  readonly danglingNameEmptyOnly?: boolean | undefined;
+  /** Whether names go to the image store. Default true; nothing is named without it. */
   readonly store?: boolean | undefined;
   readonly mtimeChanges?: boolean | undefined;
   readonly xattrs?: ((name: string) => boolean) | undefined;
@@ -57,7 +63,9 @@ export type ExportSource = Ref | undefined | readonly PlatformSource[];
 /** One platform of a multi-platform image. */
 export interface PlatformSource {
   readonly platform: Platform;
+  /** Without it the image has only the base's layers. */
   readonly ref?: Ref | undefined;
+  /** Default: the one of {@link ExportOptions}. */
   readonly config?: ImageConfigOptions | undefined;
   readonly base?: BaseImage | undefined;
 }

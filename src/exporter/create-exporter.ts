@@ -1,0 +1,37 @@
+import { createDiffer } from "../diff/index.ts";
+import { createMemoryMetadataStore } from "../snapshots/memory.ts";
+import { createBlobRecords } from "./blob-records.ts";
+import { type Exporting, exportImage } from "./export.ts";
+import type { Exporter, ExporterStores } from "./exporter.ts";
+import { createFlightControl } from "./flight-control.ts";
+import type { MadeLayer } from "./layer-making.ts";
+import { resolveOptions } from "./options.ts";
+
+/**
+ * The image exporter: snapshots in, an image in the content store out.
+ *
+ * @example
+ * const exporter = createExporter({ content, snapshots, images });
+ * const image = await exporter.resolve({ name: "example.org/app:1" }).export(ref, { config: { entrypoint: ["/app"] } });
+ */
+export function createExporter(stores: ExporterStores): Exporter {
+  const { content, snapshots, images, hasher } = stores;
+  const exporting: Exporting = {
+    content,
+    snapshots,
+    images,
+    hasher,
+    differ: stores.differ ?? createDiffer({ content, hasher }),
+    records: createBlobRecords(stores.metadata ?? createMemoryMetadataStore(), content),
+    flights: stores.flights ?? createFlightControl<MadeLayer>(),
+  };
+  return {
+    resolve(options) {
+      const resolved = resolveOptions(options, images !== undefined);
+      return {
+        name: "exporting to image",
+        export: (source, given = {}) => exportImage(exporting, source, resolved, given),
+      };
+    },
+  };
+}

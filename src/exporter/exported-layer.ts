@@ -1,0 +1,31 @@
+import { DIFF_ID_LABEL } from "../diff/index.ts";
+import type { Annotations } from "../oci/annotations.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { ExportedLayer } from "./exporter.ts";
+import type { MadeLayer } from "./layer-making.ts";
+import { exportedLayerType } from "./layer-media-types.ts";
+
+/**
+ * A layer as it stands in an exported manifest.
+ * @param original the base's own descriptor of the layer, if it is a base's
+ */
+export function exportedLayer(
+  { descriptor, diffID, cached }: MadeLayer,
+  original: Descriptor | undefined,
+  { ociMediatypes }: { readonly ociMediatypes: boolean },
+): ExportedLayer {
+  const { digest, size } = descriptor;
+  const mediaType = exportedLayerType(descriptor.mediaType, ociMediatypes);
+  // What a base says of a layer holds for that very blob only, and Docker's manifests have no place for it.
+  const annotations = ociMediatypes && original?.digest === digest ? publicAnnotations(original) : undefined;
+  return { descriptor: { mediaType, digest, size, ...(annotations && { annotations }) }, diffID, cached };
+}
+
+/** Without the notes that BuildKit and containerd keep for themselves. */
+function publicAnnotations({ annotations = {} }: Descriptor): Annotations | undefined {
+  const entries = Object.entries(annotations).filter(
+    ([key]) =>
+      key !== DIFF_ID_LABEL && key !== "buildkit/createdat" && !key.startsWith("containerd.io/distribution.source."),
+  );
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
