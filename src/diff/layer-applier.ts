@@ -136,7 +136,8 @@ export class LayerApplier {
   async #link(entry: TarEntry, path: string): Promise<Leaf> {
     const linkName = entry.linkName ?? "";
     const doing = `Cannot apply layer entry ${entry.name}: it is a hard link to ${JSON.stringify(linkName)}`;
-    const named = linkName === "" ? undefined : resolve(this.#root, linkName, { follow: "never" }, doing);
+    const named =
+      linkName === "" ? undefined : resolve(this.#root, linkName, { follow: "never", missingParents: true }, doing);
     const linked = named?.entry;
     if (named === undefined || linked === undefined) {
       throw new SlipwayError("INVALID_PATH", `${doing}, which is not there`);
