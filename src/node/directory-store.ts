@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createLeaseManager, type LeaseManager } from "../content/leases.ts";
 import type { ContentStore } from "../content/store.ts";
+import { isSlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import type { ImageStore } from "../images/store.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -81,8 +82,13 @@ export async function openDirectoryStore(
       yield* content.ingests.untouchedSince(Date.now() - seconds * 1000);
     },
     async close() {
-      await content.ingests.tidy();
-      await tidyLayout(paths, TEMPORARIES, locks);
+      try {
+        await content.tidy();
+        await tidyLayout(paths, TEMPORARIES, locks);
+      } catch (error) {
+        // A store that may only be read is as tidy as it can be.
+        if (!isSlipwayError(error, "PERMISSION_DENIED")) throw error;
+      }
     },
   };
 }

@@ -1,17 +1,30 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { afterAll, afterEach } from "vitest";
 
-const made: string[] = [];
+const ofTest: string[] = [];
+const ofFile: string[] = [];
 
-afterEach(() => {
-  for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
-});
+const make = (): string => mkdtempSync(join(tmpdir(), "slipway-test-"));
+
+const removeAll = (directories: string[]): void => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+};
+
+afterEach(() => removeAll(ofTest));
+afterAll(() => removeAll(ofFile));
 
 /** A fresh directory, removed after the test. */
 export function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), "slipway-test-"));
-  made.push(directory);
+  const directory = make();
+  ofTest.push(directory);
+  return directory;
+}
+
+/** A fresh directory, removed after the last test of the file. */
+export function temporaryRoot(): string {
+  const directory = make();
+  ofFile.push(directory);
   return directory;
 }

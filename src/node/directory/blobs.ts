@@ -16,11 +16,10 @@ import { type Digest, isDigest, parseDigest } from "../../oci/digest.ts";
 import { fileSourceOfSize } from "../file-source.ts";
 import { hostError } from "../host-error.ts";
 import { syncDirectory, writeFully } from "../write-file.ts";
-import { makeDirectory, readIfThere, removeIfThere, replaceFile } from "./files.ts";
+import { entriesOf, makeDirectory, readIfThere, removeIfThere, replaceFile } from "./files.ts";
 import { Ingests } from "./ingests.ts";
 import { blobPath, type LayoutPaths, mustBeWithin, statOf } from "./layout.ts";
 import type { HeldLock, Locks } from "./locks.ts";
-import { entriesOf } from "./records.ts";
 
 /** What a {@link DirectoryContentStore} works with. */
 export interface DirectoryContentOptions {
@@ -145,6 +144,20 @@ export class DirectoryContentStore implements ContentStore {
       await this.ingests.remove(ref);
     } finally {
       lock.release();
+    }
+  }
+
+  /** Removes what killed processes left: directories of ingests that are none, and labels of blobs that never came to be. */
+  async tidy(): Promise<void> {
+    this.ingests.tidy();
+    for (const algorithm of ["sha256", "sha512"] as const) {
+      for (const { name } of entriesOf(join(this.#paths.labels, algorithm))) {
+        if (statOf(join(this.#paths.blobs, algorithm, name)) !== undefined) continue;
+        await this.#exclusive(async () => {
+          if (statOf(join(this.#paths.blobs, algorithm, name)) !== undefined) return;
+          await removeIfThere(join(this.#paths.labels, algorithm, name));
+        });
+      }
     }
   }
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { type Dirent, mkdirSync, readdirSync } from "node:fs";
 import { open, readFile, rename, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, hostError } from "../host-error.ts";
@@ -84,4 +84,14 @@ export async function removeIfThere(path: string): Promise<boolean> {
 /** Removes a directory if it is there, empty and may be removed. */
 export async function removeIfEmpty(path: string): Promise<void> {
   await rmdir(path).catch(() => undefined);
+}
+
+/** The entries of a directory, none if there is none. */
+export function entriesOf(directory: string): readonly Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw hostError(error, `list ${directory}`);
+  }
 }

@@ -8,10 +8,9 @@ import { SlipwayError } from "../../errors.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import { fileSourceOfSize } from "../file-source.ts";
 import { hostError } from "../host-error.ts";
-import { makeDirectoryFor, removeIfEmpty } from "./files.ts";
+import { entriesOf, makeDirectoryFor, removeIfEmpty } from "./files.ts";
 import { type LayoutPaths, statOf } from "./layout.ts";
 import type { HeldLock, Locks } from "./locks.ts";
-import { entriesOf } from "./records.ts";
 
 /** One ingest's directory: `data` are the bytes, `state.json` what is known of them. It exists as long as `data` does. */
 export interface IngestFiles {
@@ -93,7 +92,7 @@ export class Ingests {
   }
 
   /** Removes directories that hold no ingest: a process was killed between making or ending one and tidying up. */
-  async tidy(): Promise<void> {
+  tidy(): void {
     for (const { name } of entriesOf(this.#paths.ingests)) {
       const { directory, data } = this.#filesIn(name);
       if (!/^[0-9a-f]{64}$/.test(name) || statOf(data) !== undefined) continue;

@@ -76,6 +76,8 @@ export async function openLayout(
   if (entries === undefined && !options.create) {
     throw new SlipwayError("NOT_FOUND", `Cannot open image layout ${root}: there is no such directory`);
   }
+  // Somebody made it just now.
+  if (entries?.includes("oci-layout")) return await openLayout(paths, options);
   // A process that was killed while it made the layout leaves a part of these.
   const foreign = (entries ?? []).filter((name) => name !== "blobs" && name !== "index.json" && name !== ".slipway");
   if (!options.create || foreign.length > 0) {
@@ -108,30 +110,29 @@ export async function openLayout(
   checkInside(paths);
 }
 
-/** Removes what Slipway put beside the layout and no longer needs, so that a finished one has only what the spec names. */
+/** Removes what is empty of what Slipway put beside the layout, so that a finished one has only what the spec names. */
 export async function tidyLayout(paths: LayoutPaths, temporaries: readonly string[], locks: Locks): Promise<void> {
-  try {
-    for (const name of temporaries) {
-      const lock = locks.tryAcquire(name);
-      if (lock === undefined) continue;
-      await removeIfThere(join(paths.temporary, name)).finally(() => lock.release());
-    }
-    for (const directory of [
-      join(paths.labels, "sha256"),
-      join(paths.labels, "sha512"),
-      paths.labels,
-      paths.ingests,
-      paths.metadata,
-      paths.leases,
-      paths.temporary,
-      paths.locks,
-      paths.own,
-    ]) {
-      await removeIfEmpty(directory);
-    }
-  } catch (error) {
-    // A store that may only be read is as tidy as it can be.
-    if (!(error instanceof SlipwayError) || error.code !== "PERMISSION_DENIED") throw error;
+  for (const name of temporaries) {
+    const path = join(paths.temporary, name);
+    if (statOf(path) === undefined) continue;
+    const lock = locks.tryAcquire(name);
+    // Somebody writes it just now.
+    if (lock === undefined) continue;
+    await removeIfThere(path).finally(() => lock.release());
+  }
+  locks.tidy();
+  for (const directory of [
+    join(paths.labels, "sha256"),
+    join(paths.labels, "sha512"),
+    paths.labels,
+    paths.ingests,
+    paths.metadata,
+    paths.leases,
+    paths.temporary,
+    paths.locks,
+    paths.own,
+  ]) {
+    await removeIfEmpty(directory);
   }
 }
 

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, linkSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SlipwayError } from "../../errors.ts";
 import { errnoOf, hostError } from "../host-error.ts";
-import { makeDirectory } from "./files.ts";
+import { entriesOf, makeDirectory } from "./files.ts";
 import { isGone, type Owner, thisProcess } from "./owner.ts";
 
 /** A lock that is held. */
@@ -18,12 +18,23 @@ const PATIENCE = 30_000;
 /** A lock file that says nothing after this long (milliseconds) was left by a process killed between two system calls. */
 const SILENCE = 5_000;
 
+/** Beginning of the names of the files that say who this is, from which locks are linked. */
+const OWNER = "owner-";
+
+/** Ending of the names of the files that guard a takeover. */
+const TAKEOVER = ".takeover";
+
+/** Tells the locks of this process from those of any other. */
+const TOKEN = randomBytes(8).toString("hex");
+
 /**
- * Locks between processes: files made with O_EXCL that say who holds them. The lock of a process that is gone is taken over.
- * Nothing here waits for long, so the calls are the synchronous ones: a lock is taken and freed in some 0.1 ms.
+ * Locks between processes: files that exist once and say who holds them. A lock is a hard link to a file in which its owner
+ * stands already, so that no lock is ever without one, and the lock of a process that is gone can be taken over at once; where
+ * there are no hard links it is a file made with O_EXCL. Nothing here waits for long, so the calls are the synchronous ones.
  */
 export class Locks {
   readonly #directory: string;
+  readonly #held = new Set<string>();
   readonly #queues = new Map<string, Promise<unknown>>();
 
   constructor(directory: string) {
@@ -32,13 +43,27 @@ export class Locks {
 
   /** Takes the lock if it is free or its owner is gone. */
   tryAcquire(name: string): HeldLock | undefined {
+    if (this.#held.has(name)) return undefined;
     const path = join(this.#directory, name);
-    const token = randomBytes(8).toString("hex");
     for (let attempt = 0; attempt < 3; attempt++) {
-      if (this.#create(path, token)) return { release: () => release(path, token) };
+      if (this.#create(path)) {
+        this.#held.add(name);
+        return { release: () => this.#release(name, path) };
+      }
       if (!takeAway(path)) return undefined;
     }
     return undefined;
+  }
+
+  /** Removes what processes that are gone left, and the file from which our own locks are linked: it is made again when needed. */
+  tidy(): void {
+    for (const { name } of entriesOf(this.#directory)) {
+      const path = join(this.#directory, name);
+      if (name.endsWith(TAKEOVER)) {
+        if (isSilentForLong(path)) unlinkIfThere(path);
+      } else if (name === OWNER + TOKEN) unlinkIfThere(path);
+      else takeAway(path);
+    }
   }
 
   /**
@@ -71,20 +96,48 @@ export class Locks {
     }
   }
 
-  #create(path: string, token: string): boolean {
-    const text = JSON.stringify({ ...thisProcess(), token });
+  /** @returns false if somebody has the lock */
+  #create(path: string): boolean {
+    const owner = join(this.#directory, OWNER + TOKEN);
     try {
-      const file = makeDirectory(this.#directory, () => openSync(path, "wx"));
       try {
-        writeSync(file, text);
-      } finally {
-        closeSync(file);
+        linkSync(owner, path);
+      } catch (error) {
+        if (errnoOf(error) === "EEXIST") return false;
+        // Our file is not there yet, or somebody removed the directory while nothing was in it.
+        if (errnoOf(error) === "ENOENT") makeDirectory(this.#directory, () => this.#writeOwner(owner, "w"));
+        this.#link(owner, path);
       }
       return true;
     } catch (error) {
       if (errnoOf(error) === "EEXIST") return false;
       throw hostError(error, `lock ${path}`);
     }
+  }
+
+  #link(owner: string, path: string): void {
+    try {
+      linkSync(owner, path);
+    } catch (error) {
+      if (errnoOf(error) === "EEXIST") throw error;
+      // A filesystem without hard links, or a runtime that does not permit them.
+      makeDirectory(this.#directory, () => this.#writeOwner(path, "wx"));
+    }
+  }
+
+  #writeOwner(path: string, flags: "w" | "wx"): void {
+    const file = openSync(path, flags);
+    try {
+      writeSync(file, JSON.stringify({ ...thisProcess(), token: TOKEN }));
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** Removes our own lock, once; one that was taken from us meanwhile is somebody else's. */
+  #release(name: string, path: string): void {
+    if (!this.#held.delete(name)) return;
+    if (readOwner(path)?.token === TOKEN) unlinkIfThere(path);
   }
 
   #stuck(name: string): SlipwayError {
@@ -98,17 +151,12 @@ export class Locks {
   }
 }
 
-/** Removes our own lock; one that was taken from us meanwhile is somebody else's. */
-function release(path: string, token: string): void {
-  if (readOwner(path)?.token === token) unlinkIfThere(path);
-}
-
-/** Removes the lock of an owner that is gone. @returns whether it is worth trying again */
+/** Removes the lock, or the file, of an owner that is gone. @returns whether it is worth trying again */
 function takeAway(path: string): boolean {
   const owner = readOwner(path);
   if (owner === undefined ? !isSilentForLong(path) : !isGone(owner)) return false;
   // Of several that see the dead owner only one may remove its lock: the others could remove the new owner's.
-  const guard = `${path}.takeover`;
+  const guard = `${path}${TAKEOVER}`;
   try {
     closeSync(openSync(guard, "wx"));
   } catch (error) {

@@ -21,7 +21,7 @@ export function thisProcess(): Owner {
   self ??= {
     pid: process.pid,
     started: processOf(process.pid)?.started ?? "",
-    host: `${hostname()} ${orEmpty(() => readlinkSync("/proc/self/ns/pid"))}`.trim(),
+    host: `${orEmpty(hostname)} ${orEmpty(() => readlinkSync("/proc/self/ns/pid"))}`.trim(),
     boot: orEmpty(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()),
   };
   return self;
@@ -35,17 +35,15 @@ export function isGone(owner: Owner): boolean {
   const here = thisProcess();
   if (owner.host !== here.host) return false;
   if (owner.boot !== here.boot && owner.boot !== "" && here.boot !== "") return true;
-  if (here.started !== "") {
-    // This host tells about its processes.
-    const process = processOf(owner.pid);
-    return process === undefined || process.ended || (owner.started !== "" && process.started !== owner.started);
-  }
   try {
     process.kill(owner.pid, 0);
-    return false;
   } catch (error) {
+    // Not permitted: it is there, or this runtime may not ask.
     return errnoOf(error) === "ESRCH";
   }
+  const found = processOf(owner.pid);
+  if (found === undefined) return false;
+  return found.ended || (owner.started !== "" && found.started !== owner.started);
 }
 
 /** What `/proc` says of a process; undefined if there is none of that pid, or no `/proc` that may be read. */

@@ -1,11 +1,9 @@
-import { type Dirent, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { bytesEqual } from "../../bytes.ts";
 import type { MetadataStore } from "../../snapshots/metadata.ts";
-import { errnoOf, hostError } from "../host-error.ts";
 import { syncDirectory } from "../write-file.ts";
 import { fileNameOf, keyOf } from "./file-names.ts";
-import { readIfThere, removeIfThere, replaceFile } from "./files.ts";
+import { entriesOf, readIfThere, removeIfEmpty, removeIfThere, replaceFile } from "./files.ts";
 import type { Locks } from "./locks.ts";
 
 /** Where records lie. */
@@ -88,18 +86,10 @@ export class FileRecords implements MetadataStore {
   }
 
   async #remove(key: string): Promise<void> {
-    if ((await removeIfThere(this.#path(key))) && this.#options.durable) {
-      await syncDirectory(join(this.#path(key), ".."));
-    }
-  }
-}
-
-/** The entries of a directory, none if there is none. */
-export function entriesOf(directory: string): readonly Dirent[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true });
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw hostError(error, `list ${directory}`);
+    const { directory, durable } = this.#options;
+    if (!(await removeIfThere(this.#path(key)))) return;
+    const above = fileNameOf(key).slice(0, -1);
+    if (durable) await syncDirectory(join(directory, ...above));
+    for (; above.length > 0; above.pop()) await removeIfEmpty(join(directory, ...above));
   }
 }
