@@ -16,8 +16,8 @@ import {
 } from "../../src/oci/index.ts";
 import { type TarHeader, writeTar } from "../../src/tar/index.ts";
 
-/** A file of a sample layer: a text or bytes is a regular file, everything else is said by the header. */
-export type SampleFile = string | Uint8Array | (Partial<TarHeader> & Pick<TarHeader, "type">);
+/** A file of a sample layer: text or bytes are a regular file; attributes are said as in a tar header. */
+export type SampleFile = string | Uint8Array | (Partial<TarHeader> & { readonly content?: string | Uint8Array });
 
 /** Files by path without a leading slash, in the order of the layer. */
 export type SampleLayer = Readonly<Record<string, SampleFile>>;
@@ -49,12 +49,11 @@ const LIMIT = 64 * 1024 * 1024;
 /** The tar of a layer: files 0644, directories 0755, owner 0:0, time 0, unless a header says otherwise. */
 export async function sampleTar(files: SampleLayer): Promise<Uint8Array<ArrayBuffer>> {
   const entries = Object.entries(files).map(([name, file]) => {
-    const common = { name, mode: 0o644, uid: 0, gid: 0, size: 0, mtime: 0 };
-    if (typeof file === "string" || file instanceof Uint8Array) {
-      const content = typeof file === "string" ? new TextEncoder().encode(file) : file;
-      return { header: { ...common, type: "file" as const, size: content.byteLength }, content };
-    }
-    return { header: { ...common, ...(file.type === "directory" ? { mode: 0o755 } : {}), ...file } };
+    const given = typeof file === "string" || file instanceof Uint8Array ? { content: file } : file;
+    const { content: data = "", type = "file", ...header } = given;
+    const content = typeof data === "string" ? new TextEncoder().encode(data) : data;
+    const mode = type === "directory" ? 0o755 : 0o644;
+    return { header: { name, type, mode, uid: 0, gid: 0, size: content.byteLength, mtime: 0, ...header }, content };
   });
   return await readAll(writeTar(entries), LIMIT);
 }

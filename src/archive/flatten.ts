@@ -1,0 +1,92 @@
+import { readBlob } from "../content/read.ts";
+import type { ContentStore } from "../content/store.ts";
+import { applyLayer } from "../diff/apply.ts";
+import type { LayerWarning } from "../diff/differ.ts";
+import { layerEntries } from "../diff/layer-entries.ts";
+import { SlipwayError } from "../errors.ts";
+import type { HasherFactory } from "../hash/hasher.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { isManifest } from "../oci/media-types.ts";
+import type { OperationOptions } from "../progress.ts";
+import { createSnapshotter } from "../snapshots/create-snapshotter.ts";
+import type { Tree } from "../snapshots/tree.ts";
+import { type TarInput, writeTar } from "../tar/index.ts";
+import { readGraph } from "./graph.ts";
+
+/** Options of {@link flattenImage}. */
+export interface FlattenOptions extends OperationOptions {
+  /** Where the contents of the files go, for a garbage collection to take them. Default: the store of the image. */
+  readonly files?: ContentStore | undefined;
+  /** Default: the stores' own, or else the pure one. */
+  readonly hasher?: HasherFactory | undefined;
+}
+
+/**
+ * The root filesystem of an image: its layers applied one on the other, each verified by digest and diffID.
+ * @param manifest of one platform's image; of an index choose one with `resolveImage` first
+ * @throws SlipwayError `INVALID_ARGUMENT` if it is no image's manifest, `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
+ *   `INVALID_TAR`, `INVALID_COMPRESSION`, `INVALID_PATH`, `UNSUPPORTED`
+ */
+export async function flattenImage(
+  content: ContentStore,
+  manifest: Descriptor,
+  options: FlattenOptions = {},
+): Promise<Tree> {
+  const { files = content, hasher, signal, onProgress } = options;
+  const refuse = (reason: string): SlipwayError =>
+    new SlipwayError("INVALID_ARGUMENT", `Cannot flatten ${manifest.digest}: ${reason}`);
+  if (!isManifest(manifest.mediaType)) throw refuse("it is not a manifest; choose one of its platforms");
+  const [image] = (await readGraph(content, manifest, { signal })).manifests;
+  if (image?.diffIDs === undefined) throw refuse("its config is not that of an image");
+  const snapshots = createSnapshotter({ content: files, hasher });
+  const work = await snapshots.prepare("flattened");
+  for (const [index, layer] of image.layers.entries()) {
+    const blob = readBlob(content, layer, { hasher, signal });
+    await applyLayer(work, blob, { diffID: image.diffIDs[index], hasher: hasher ?? files.hasher, signal, onProgress });
+  }
+  return await work.tree();
+}
+
+/** Options of {@link writeRootfsTar}. */
+export interface RootfsTarOptions extends OperationOptions {
+  /** Seconds since 1970: later mtimes are written as this one. */
+  readonly sourceDateEpoch?: number | undefined;
+  /** Which xattrs are written. Default all. */
+  readonly xattrs?: ((name: string) => boolean) | undefined;
+  /** Called for what a tar cannot hold: sockets. */
+  readonly onWarning?: ((warning: LayerWarning) => void) | undefined;
+}
+
+/**
+ * One tar of a whole tree, with the entries that a layer with nothing beneath it has, and so the same bytes in every runtime.
+ * The root itself has no entry.
+ * @throws SlipwayError by rejecting `next()`: `INVALID_PATH` for a name that is a whiteout's, `NOT_FOUND`, `DIGEST_MISMATCH`
+ */
+export async function* writeRootfsTar(
+  tree: Tree,
+  content: ContentStore,
+  options: RootfsTarOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { signal, onProgress, ...entryOptions } = options;
+  const step = { id: "writing root filesystem", name: "writing root filesystem" };
+  onProgress?.({ ...step, state: "started" });
+  let current = 0;
+  function* inputs(): Generator<TarInput, void, undefined> {
+    for (const { header, file } of layerEntries(undefined, tree, entryOptions)) {
+      if (file === undefined) yield { header };
+      else yield { header, content: readBlob(content, { digest: file.content, size: file.size }, { signal }) };
+    }
+  }
+  try {
+    for await (const chunk of writeTar(inputs())) {
+      signal?.throwIfAborted();
+      yield chunk;
+      current += chunk.byteLength;
+      onProgress?.({ ...step, state: "running", current });
+    }
+    onProgress?.({ ...step, state: "completed", current });
+  } catch (error) {
+    onProgress?.({ ...step, state: "failed", error });
+    throw error;
+  }
+}

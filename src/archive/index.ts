@@ -1,0 +1,14 @@
+export type { CopyImageOptions } from "./copy.ts";
+export { copyImage } from "./copy.ts";
+export type { FlattenOptions, RootfsTarOptions } from "./flatten.ts";
+export { flattenImage, writeRootfsTar } from "./flatten.ts";
+export type { ImageGraph, ImageManifest, ReadGraphOptions } from "./graph.ts";
+export { readGraph } from "./graph.ts";
+export type { VerifyImageOptions } from "./layout.ts";
+export { listImages, verifyImage } from "./layout.ts";
+export type { ReadArchiveOptions } from "./read.ts";
+export { readArchive } from "./read.ts";
+export type { ArchivedImage, ImageSelection, ResolvedImage } from "./resolve.ts";
+export { resolveImage } from "./resolve.ts";
+export type { ArchiveFormat, ArchiveSource, WriteArchiveOptions } from "./write.ts";
+export { writeArchive } from "./write.ts";

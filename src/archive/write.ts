@@ -1,0 +1,114 @@
+import { type ByteSource, chunksOf } from "../bytes.ts";
+import { readBlob } from "../content/read.ts";
+import type { ContentStore } from "../content/store.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Platform } from "../oci/platform.ts";
+import type { OperationOptions } from "../progress.ts";
+import type { TarHeader } from "../tar/entry.ts";
+import { writeTar } from "../tar/index.ts";
+import { type PlannedEntry, planArchive } from "./plan.ts";
+
+/** An image to write: where its blobs are, what it is, how it is named. An `ExportedImage` is one. */
+export interface ArchiveSource {
+  readonly content: ContentStore;
+  /** Manifest or index. */
+  readonly descriptor: Descriptor;
+  /** Names in any spelling. */
+  readonly names?: readonly string[] | undefined;
+}
+
+/**
+ * What kind of archive is written:
+ * - `both` (default): an OCI layout with a `manifest.json` that points into its blobs. Docker, podman, containerd, skopeo and
+ *   every reader of OCI layouts take it; it is what BuildKit writes for `type=docker`.
+ * - `oci`: the OCI layout alone. Docker before 25 cannot load it.
+ * - `docker`: `manifest.json`, configs as `HEX.json` and layers as `HEX.tar` or `HEX.tar.gz`, as skopeo writes them, and nothing
+ *   of OCI. The manifests, and so the images' digests, are not in it; the image IDs stay.
+ */
+export type ArchiveFormat = "both" | "oci" | "docker";
+
+/** Options of {@link writeArchive}. */
+export interface WriteArchiveOptions extends OperationOptions {
+  readonly format?: ArchiveFormat | undefined;
+  /** Instead of the image's own names; for a single image. */
+  readonly names?: readonly string[] | undefined;
+  /**
+   * Which platform of a multi-platform image `manifest.json` names, since it can name just one: `docker load` takes that one. In
+   * an archive of format `docker` the others are left out. Default: the only one, or else linux/amd64. Means nothing for `oci`.
+   */
+  readonly dockerPlatform?: Platform | undefined;
+  /** Told, in a sentence, what some readers of the archive will not see. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/**
+ * One tar with one image or several, as a stream of bytes; `toReadableStream` makes a `ReadableStream` of it. Blobs are verified
+ * while they pass, and looked for before the first byte comes.
+ *
+ * The same images give the same bytes: entries stand in the order `oci-layout`, `index.json`, `manifest.json`, directories,
+ * documents (each before what it names), layers from the base up, each blob once; files have mode 0644, directories 0755, and
+ * all are of owner 0:0 and time 0. So a reader knows from the beginning which of the blobs it wants.
+ * @throws SlipwayError by rejecting `next()`: `INVALID_ARGUMENT` (nothing to write, a format or a combination of options that
+ *   there is not), `INVALID_REFERENCE`, `NOT_FOUND` naming the blob or the platform, `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
+ *   `INVALID_DOCUMENT`, `AMBIGUOUS_DOCUMENT`, `UNSUPPORTED` for a layer that Docker cannot read
+ */
+export async function* writeArchive(
+  images: ArchiveSource | readonly ArchiveSource[],
+  options: WriteArchiveOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const step = { id: "writing archive", name: "writing archive" };
+  let current = 0;
+  onProgress?.({ ...step, state: "started" });
+  try {
+    const entries = await planArchive(isList(images) ? images : [images], options);
+    const total = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
+    const report = (bytes: number): void => {
+      current += bytes;
+      onProgress?.({ ...step, state: "running", current, total });
+    };
+    for await (const chunk of writeTar(tarEntries(entries, report, signal))) {
+      signal?.throwIfAborted();
+      yield chunk;
+    }
+    onProgress?.({ ...step, state: "completed", current, total });
+  } catch (error) {
+    onProgress?.({ ...step, state: "failed", error });
+    throw error;
+  }
+}
+
+const isList = (images: ArchiveSource | readonly ArchiveSource[]): images is readonly ArchiveSource[] =>
+  Array.isArray(images);
+
+function sizeOf(entry: PlannedEntry): number {
+  if (entry.type === "directory") return 0;
+  return entry.type === "document" ? entry.bytes.byteLength : entry.blob.size;
+}
+
+function* tarEntries(
+  entries: readonly PlannedEntry[],
+  report: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+): Generator<{ readonly header: TarHeader; readonly content?: ByteSource }, void, undefined> {
+  for (const entry of entries) {
+    const header = { name: entry.path, uid: 0, gid: 0, mtime: 0, size: sizeOf(entry) };
+    if (entry.type === "directory") {
+      yield { header: { ...header, type: "directory", mode: 0o755 } };
+      continue;
+    }
+    const source = entry.type === "document" ? entry.bytes : readBlob(entry.content, entry.blob, { signal });
+    yield { header: { ...header, type: "file", mode: 0o644 }, content: reporting(source, report) };
+  }
+}
+
+async function* reporting(
+  source: ByteSource,
+  report: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunksOf(source)) {
+    yield chunk;
+    report(chunk.byteLength);
+  }
+}
