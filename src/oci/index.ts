@@ -12,7 +12,7 @@ export { type Descriptor, parseDescriptor } from "./descriptor.ts";
 export { type Digest, type DigestAlgorithm, digestAlgorithm, digestHex, isDigest, parseDigest } from "./digest.ts";
 export { type Index, parseIndex, serialiseIndex } from "./image-index.ts";
 export { DOCUMENT_LIMIT } from "./json/parse.ts";
-export { type JsonMap, JsonNumber, type JsonValue } from "./json/value.ts";
+export type { JsonMap, JsonNumber, JsonValue } from "./json/value.ts";
 export { type DocumentKind, detectDocument } from "./kind.ts";
 export { type Manifest, parseManifest, serialiseManifest } from "./manifest.ts";
 export {

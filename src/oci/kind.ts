@@ -1,4 +1,5 @@
 import { SlipwayError } from "../errors.ts";
+import { foldCase } from "./json/codec.ts";
 import { parseJson } from "./json/parse.ts";
 import { Position } from "./json/position.ts";
 import { isJsonMap, type JsonValue } from "./json/value.ts";
@@ -19,8 +20,8 @@ const SCHEMA1_FIELDS = ["fsLayers", "signatures"];
  */
 export function documentKind(root: JsonValue, at: Position): DocumentKind {
   if (!isJsonMap(root)) throw at.error("must be a JSON object");
-  const keys = new Set([...root.keys()].map((key) => key.toLowerCase()));
-  const has = (fields: readonly string[]): string | undefined => fields.find((field) => keys.has(field.toLowerCase()));
+  const keys = new Set([...root.keys()].map(foldCase));
+  const has = (fields: readonly string[]): string | undefined => fields.find((field) => keys.has(foldCase(field)));
   const [manifest, index, schema1] = [has(MANIFEST_FIELDS), has(INDEX_FIELDS), has(SCHEMA1_FIELDS)];
   const sides = [manifest, index, schema1].filter((field) => field !== undefined);
   if (sides.length > 1) throw at.error(`has both ${sides.join(" and ")}`, "AMBIGUOUS_DOCUMENT");

@@ -65,26 +65,26 @@ function runnable({ architecture, variant = "" }: Platform): readonly string[] {
   }
 }
 
-/** `v7` down to `v5`, say; a variant that is no version stands for itself. */
+/** `v7` (or `7`) down to `v5`, say; a variant that is no version stands for itself. */
 function versionsDown(architecture: string, variant: string, lowest: number): readonly string[] {
   const names = [normalName(architecture, variant)];
-  const version = /^v\d{1,2}$/.test(variant) ? Number(variant.slice(1)) : 0;
+  const version = Number(/^v?(\d{1,2})$/.exec(variant)?.[1] ?? 0);
   for (let older = version - 1; older >= lowest; older--) names.push(normalName(architecture, `v${older}`));
   return names;
 }
 
-/** v9.N has all that v8.(N+5) has; v8.9 and v9.7 are the last. */
+/** v9.N has all that v8.(N+5) has; v8.9 and v9.7 are the last. What is neither stands for itself. */
 function runnableOnArm64(variant: string): readonly string[] {
   const match = /^v([89])(?:\.([0-9]))?$/.exec(variant);
-  const [major, minor] = [Number(match?.[1]), Number(match?.[2] ?? 0)];
-  const thirtyTwoBit = versionsDown("arm", match === null ? variant : "v8", 5);
-  if (match === null || (major === 9 && minor > 7)) return [normalName("arm64", variant), ...thirtyTwoBit];
+  const major = Number(match?.[1]);
+  const minor = Number(match?.[2] ?? 0);
+  if (match === null || (major === 9 && minor > 7)) return [normalName("arm64", variant)];
   const minorsDown = (of: number, from: number): string[] =>
     Array.from({ length: from + 1 }, (_, down) => normalName("arm64", `v${of}.${from - down}`));
   return [
     ...(major === 9 ? minorsDown(9, minor) : []),
     ...minorsDown(8, major === 9 ? Math.min(minor + 5, 9) : minor),
-    ...thirtyTwoBit,
+    ...versionsDown("arm", "v8", 5),
   ];
 }
 

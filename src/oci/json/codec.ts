@@ -165,7 +165,7 @@ export function object<T extends WithUnknownFields>(
   };
 }
 
-/** As Go's decoder compares keys: `ſ` counts as s and the Kelvin sign as k. */
-function foldCase(key: string): string {
+/** A key as Go's decoder compares it: `ſ` counts as s and the Kelvin sign as k. */
+export function foldCase(key: string): string {
   return key.replaceAll("ſ", "s").toLowerCase();
 }

@@ -1,5 +1,5 @@
 import { SlipwayError } from "../../errors.ts";
-import { isWellFormed, type JsonMap, JsonNumber, type JsonValue } from "./value.ts";
+import { isWellFormed, type JsonMap, type JsonNumber, type JsonValue } from "./value.ts";
 
 /** Most bytes that a document may have: 4 MiB, as registries and containerd have it (CVE-2023-25153). */
 export const DOCUMENT_LIMIT = 4 * 1024 * 1024;
@@ -139,7 +139,7 @@ class JsonReader {
     }
     this.#at += text.length;
     const value = Number(text);
-    return String(value) === text ? value : new JsonNumber(text);
+    return String(value) === text ? value : { numberText: text };
   }
 
   #literal<T>(word: string, value: T): T {

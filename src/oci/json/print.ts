@@ -1,4 +1,4 @@
-import { isJsonMap, JsonNumber, type JsonValue } from "./value.ts";
+import { isJsonMap, isJsonNumber, type JsonValue } from "./value.ts";
 
 /**
  * Writes JSON as Go's `encoding/json` does, byte for byte, since BuildKit and containerd write their documents with it:
@@ -10,7 +10,7 @@ export function printJson(value: JsonValue, indent: "" | "  "): Uint8Array<Array
 }
 
 function printValue(value: JsonValue, indent: string, newline: string): string {
-  if (value instanceof JsonNumber) return value.text;
+  if (isJsonNumber(value)) return value.numberText;
   if (typeof value === "string") return printString(value);
   if (typeof value !== "object" || value === null) return String(value);
   const inner = newline + indent;

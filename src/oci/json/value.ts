@@ -6,13 +6,12 @@ export type JsonValue = null | boolean | number | string | JsonNumber | readonly
 /** A JSON object. */
 export interface JsonMap extends ReadonlyMap<string, JsonValue> {}
 
-/** A number that a JavaScript number would not write the same way again (`1.0`, `9007199254740993`), kept as its text. */
-export class JsonNumber {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
+/**
+ * A number that a JavaScript number would not write the same way again (`1.0`, `9007199254740993`), kept as its text. A plain
+ * object, so that it can be cloned; it is not taken for a JSON object, since those are maps.
+ */
+export interface JsonNumber {
+  readonly numberText: string;
 }
 
 /** Whether a JSON value is an object. */
@@ -20,11 +19,16 @@ export function isJsonMap(value: unknown): value is JsonMap {
   return value instanceof Map;
 }
 
+/** Whether a JSON value is a number kept as text. */
+export function isJsonNumber(value: unknown): value is JsonNumber {
+  return typeof value === "object" && value !== null && "numberText" in value && typeof value.numberText === "string";
+}
+
 /** What a value is, in the words of JSON. */
 export function jsonTypeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
-  if (value instanceof JsonNumber) return "a number";
+  if (isJsonNumber(value)) return "a number";
   switch (typeof value) {
     case "object":
       return "an object";
