@@ -1,0 +1,92 @@
+import { type ByteSource, chunksOf } from "../bytes.ts";
+import { SlipwayError } from "../errors.ts";
+import { BLOCK_SIZE, paddingOf } from "./block.ts";
+import { prepareHeader, writeHeader } from "./encode-header.ts";
+import type { TarHeader } from "./entry.ts";
+
+/** An entry to be written. */
+export interface TarInput {
+  readonly header: TarHeader;
+  /** Exactly `header.size` bytes. May be left out if that is 0. */
+  readonly content?: ByteSource | undefined;
+}
+
+/** Headers, padding and small contents are gathered to chunks of so many bytes. */
+const BATCH_SIZE = 64 * 1024;
+/** Chunks of contents from this size on are passed on as they are, without a copy. */
+const PASS_ON_SIZE = 16 * 1024;
+
+/**
+ * Writes a tar: the headers as `encodeHeader` makes them, each content padded to whole blocks, and two zero blocks at the end,
+ * without padding to 10 KiB. The bytes depend only on the entries, the chunks also on how the contents come.
+ * @throws SlipwayError `SIZE_MISMATCH` naming the entry if its content is longer or shorter than its size; `INVALID_PATH` and
+ *   `INVALID_ARGUMENT` as `encodeHeader` does
+ */
+export async function* writeTar(
+  entries: Iterable<TarInput> | AsyncIterable<TarInput>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const batch = new Batch();
+  for await (const { header, content } of entries) {
+    const prepared = prepareHeader(header);
+    if (!batch.hasRoom(prepared.size)) yield* batch.take();
+    writeHeader(prepared, batch.bytes, batch.reserve(prepared.size));
+    let left = header.size;
+    for await (const chunk of chunksOf(content ?? [])) {
+      if (chunk.byteLength > left) throw wrongSize(header, "more");
+      left -= chunk.byteLength;
+      if (chunk.byteLength >= PASS_ON_SIZE) {
+        yield* batch.take();
+        yield chunk;
+      } else if (chunk.byteLength > 0) {
+        if (!batch.hasRoom(chunk.byteLength)) yield* batch.take();
+        batch.bytes.set(chunk, batch.reserve(chunk.byteLength));
+      }
+    }
+    if (left > 0) throw wrongSize(header, `${left} bytes less`);
+    const padding = paddingOf(header.size);
+    if (!batch.hasRoom(padding)) yield* batch.take();
+    batch.reserve(padding);
+  }
+  if (!batch.hasRoom(2 * BLOCK_SIZE)) yield* batch.take();
+  batch.reserve(2 * BLOCK_SIZE);
+  yield* batch.take();
+}
+
+/** Gathers bytes. What was taken is never written to again. */
+class Batch {
+  /** Zero wherever nothing was reserved yet. */
+  bytes: Uint8Array = new Uint8Array(BATCH_SIZE);
+  #start = 0;
+  #end = 0;
+
+  hasRoom(size: number): boolean {
+    return this.#end + size <= this.bytes.byteLength;
+  }
+
+  /** Where the next `size` bytes are; {@link hasRoom} or {@link take} came before. */
+  reserve(size: number): number {
+    if (!this.hasRoom(size)) {
+      this.bytes = new Uint8Array(Math.max(size, BATCH_SIZE));
+      this.#start = 0;
+      this.#end = 0;
+    }
+    const at = this.#end;
+    this.#end += size;
+    return at;
+  }
+
+  /** What was gathered, if anything. */
+  take(): readonly Uint8Array[] {
+    if (this.#end === this.#start) return [];
+    const taken = this.bytes.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    return [taken];
+  }
+}
+
+function wrongSize({ name, size }: TarHeader, difference: string): SlipwayError {
+  return new SlipwayError(
+    "SIZE_MISMATCH",
+    `Cannot write ${JSON.stringify(name)} to the tar: its content has ${difference} than the ${size} bytes of its header`,
+  );
+}
