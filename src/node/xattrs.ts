@@ -62,6 +62,7 @@ function run(
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
     const stop = (reason: unknown): void => {
       child.kill();
+      child.stdout.destroy();
       reject(reason);
     };
     const onAbort = (): void => stop(signal?.reason);
