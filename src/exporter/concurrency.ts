@@ -13,11 +13,15 @@ export async function mapConcurrently<Item, Result>(
   signal?.throwIfAborted();
   const controller = new AbortController();
   const failures: unknown[] = [];
-  const fail = (reason: unknown): void => {
-    failures.push(reason);
-    controller.abort(reason);
+  const fail = (error: unknown): void => {
+    failures.push(error);
+    // Not with the error itself: it is one part's own, and the others must not pass for its cause.
+    controller.abort(new DOMException("another part of the same work failed", "AbortError"));
   };
-  const onAbort = (): void => fail(signal?.reason);
+  const onAbort = (): void => {
+    failures.push(signal?.reason);
+    controller.abort(signal?.reason);
+  };
   signal?.addEventListener("abort", onAbort, { once: true });
 
   const results = new Map<number, Result>();

@@ -45,8 +45,12 @@ export function createFlightControl<T>(): FlightControl<T> {
   const start = (key: string, work: (shared: SharedOperation) => Promise<T>): Flight<T> => {
     const controller = new AbortController();
     const progress = createProgressLog();
-    // The work begins in a microtask of its own, when its first caller listens already.
-    const result = Promise.resolve().then(() => work({ signal: controller.signal, onProgress: progress.add }));
+    const { signal } = controller;
+    // The work begins in a microtask of its own, when its first caller listens already; that one may even have left again.
+    const result = Promise.resolve().then(() => {
+      signal.throwIfAborted();
+      return work({ signal, onProgress: progress.add });
+    });
     const free = (): void => {
       flights.delete(key);
     };
