@@ -26,7 +26,7 @@ export function matchPlatform(wanted: Platform, candidate: Platform, options: Ma
  * the first. What has no platform is never chosen.
  * @example selectPlatform(index.manifests, { os: "linux", architecture: "arm64" })
  */
-export function selectPlatform<T extends { readonly platform?: Platform }>(
+export function selectPlatform<T extends { readonly platform?: Platform | undefined }>(
   candidates: Iterable<T>,
   wanted: Platform,
   options: MatchOptions = {},
