@@ -1,5 +1,8 @@
+export type { AddDirectoryOptions, AddedDirectory } from "./directory-source.ts";
+export { addDirectory } from "./directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions } from "./directory-store.ts";
 export { openDirectoryStore, openTemporaryStore } from "./directory-store.ts";
+export type { EntryFilter } from "./directory-walk.ts";
 export type { FileSourceOptions } from "./file-source.ts";
 export { fileSource, fileSourceOfSize } from "./file-source.ts";
 export { nodeHasher } from "./hasher.ts";

@@ -149,7 +149,7 @@ const breakouts: readonly Breakout[] = [
   },
   {
     name: "SymlinkEmptyFilename",
-    layer: [...etc, symlink("/etc/", ""), link("/etc/passwd", "localpasswd")],
+    layer: [...etc, symlink("/etc/", "."), link("/etc/passwd", "localpasswd")],
     check: sameFile("/localpasswd", "/etc/passwd"),
   },
   {

@@ -27,9 +27,8 @@ import { createMemoryMetadataStore, createSnapshotter } from "../../src/snapshot
 import type { Tree } from "../../src/snapshots/tree.ts";
 import { lines, nodes, workbench } from "../diff/support.ts";
 import { bundleScript } from "../support/bundle.ts";
-import { itWith } from "../support/tools.ts";
+import { hasTool, itWith } from "../support/tools.ts";
 
-const root = process.getuid?.() === 0;
 let home: string;
 
 beforeEach(() => {
@@ -107,7 +106,7 @@ describe("reading a directory", () => {
     ]);
   });
 
-  it.runIf(root)("keeps owners on request", async () => {
+  itWith(["root"], "keeps owners on request", async () => {
     chownSync(write("f"), 3_000_000_000, 4_000_000_000);
     expect(nodes(await read({ preserveOwner: true })).get("/f")).toMatchObject({
       uid: 3_000_000_000,
@@ -144,7 +143,7 @@ describe("reading a directory", () => {
     expect(nodes(await read()).get("/fifo")).toMatchObject({ type: "fifo", mode: 0o640 });
   });
 
-  it.runIf(root)("takes device nodes with their numbers", async () => {
+  itWith(["root"], "takes device nodes with their numbers", async () => {
     execFileSync("mknod", [join(home, "null"), "c", "1", "3"]);
     execFileSync("mknod", [join(home, "disk"), "b", "259", "70000"]);
     const found = nodes(await read());
@@ -342,7 +341,7 @@ describe("what cannot be read", () => {
     expect(found.get("/link")).toMatchObject({ target: "t\udcff" });
   });
 
-  it.runIf(root)("is PERMISSION_DENIED without the right to, naming the file", async () => {
+  itWith(["root"], "is PERMISSION_DENIED without the right to, naming the file", async () => {
     chmodSync(home, 0o755);
     write("secret", "x", 0o600);
     mkdirSync(join(home, "z"));
@@ -416,7 +415,7 @@ describe("other runtimes", () => {
         for (const path of ["z/2", "b/1", "Ünï/cödé \u{1f600}", "\ufffd", "a/b", "a-b"]) write(path, path, 0o4750);
         linkSync(join(home, "z/2"), join(home, "c"));
         symlinkSync("nowhere", join(home, "link"));
-        if (root) {
+        if (hasTool("root")) {
           execFileSync("mknod", [join(home, "disk"), "b", "259", "70000"]);
           chownSync(join(home, "c"), 3_000_000_000, 5);
         }
