@@ -1,8 +1,23 @@
-import { type Dirent, mkdirSync, readdirSync } from "node:fs";
+import { type Dirent, mkdirSync, readdirSync, statSync } from "node:fs";
 import { open, readFile, rename, rmdir, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { errnoOf, hostError } from "../host-error.ts";
 import { syncDirectory, writeFully } from "../write-file.ts";
+
+/** A directory with those above it. (The host's recursive `mkdir` takes the errno of a read-only filesystem for ENOENT.) */
+export function makeDirectories(directory: string): void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      mkdirSync(directory);
+      return;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EEXIST" && statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== false) return;
+      if (errno !== "ENOENT" || attempt === 10 || dirname(directory) === directory) throw error;
+    }
+    makeDirectories(dirname(directory));
+  }
+}
 
 /**
  * Makes something in a directory that is made when it is needed and removed when it is empty, perhaps by another process
@@ -15,7 +30,7 @@ export function makeDirectory<T>(directory: string, make: () => T): T {
     } catch (error) {
       if (errnoOf(error) !== "ENOENT" || attempt === 10) throw error;
     }
-    mkdirSync(directory, { recursive: true });
+    makeDirectories(directory);
   }
 }
 
@@ -27,7 +42,7 @@ export async function makeDirectoryFor<T>(directory: string, make: () => Promise
     } catch (error) {
       if (errnoOf(error) !== "ENOENT" || attempt === 10) throw error;
     }
-    mkdirSync(directory, { recursive: true });
+    makeDirectories(directory);
   }
 }
 

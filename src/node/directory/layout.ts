@@ -1,10 +1,10 @@
-import { lstatSync, mkdirSync, readdirSync, realpathSync, type Stats } from "node:fs";
+import { lstatSync, readdirSync, realpathSync, type Stats } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { SlipwayError } from "../../errors.ts";
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../../oci/digest.ts";
 import { errnoOf, hostError } from "../host-error.ts";
 import { syncDirectory } from "../write-file.ts";
-import { readIfThere, removeIfEmpty, removeIfThere, replaceFile } from "./files.ts";
+import { makeDirectories, readIfThere, removeIfEmpty, removeIfThere, replaceFile } from "./files.ts";
 import type { Locks } from "./locks.ts";
 
 /** Where everything of a layout directory lies: what image-spec `image-layout.md` names, and Slipway's own under `.slipway`. */
@@ -87,7 +87,7 @@ export async function openLayout(
     );
   }
   try {
-    mkdirSync(root, { recursive: true });
+    makeDirectories(root);
   } catch (error) {
     throw hostError(error, `create ${root}`);
   }
@@ -95,7 +95,7 @@ export async function openLayout(
     const { durable } = options;
     const own = { directory: paths.temporary, name: "layout" };
     try {
-      mkdirSync(join(paths.blobs, "sha256"), { recursive: true });
+      makeDirectories(join(paths.blobs, "sha256"));
     } catch (error) {
       throw hostError(error, `create ${paths.blobs}`);
     }

@@ -1,0 +1,244 @@
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { beforeEach, describe, expect, it } from "vitest";
+import { bytesEqual, concatBytes } from "../../src/bytes.ts";
+import { sampleBytes } from "../../src/content/conformance/support.ts";
+import { SlipwayError } from "../../src/errors.ts";
+import { pureHasher } from "../../src/hash/index.ts";
+import { fileSource, fileSourceOfSize, hostError, nodeHasher, writeFileAtomically } from "../../src/node/index.ts";
+import { arrayOf, bytesOf, readUntilError } from "../content/support.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+let home = "";
+beforeEach(() => {
+  home = temporaryDirectory();
+});
+
+const inHome = (name: string, bytes: Uint8Array | string = ""): string => {
+  const path = join(home, name);
+  writeFileSync(path, bytes);
+  return path;
+};
+
+describe("nodeHasher", () => {
+  it("hashes as the pure one does, however the bytes are cut, and can be cloned and go on", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom("sha256" as const, "sha512" as const),
+        fc.array(fc.uint8Array({ maxLength: 300 })),
+        (algorithm, chunks) => {
+          const [one, other] = [nodeHasher(algorithm), pureHasher(algorithm)];
+          for (const chunk of chunks) {
+            one.update(chunk);
+            other.update(chunk);
+            expect(one.digest()).toEqual(other.digest());
+          }
+          const clone = one.clone();
+          clone.update(bytesOf("more"));
+          expect(one.digest()).toEqual(other.digest());
+          other.update(bytesOf("more"));
+          expect(clone.digest()).toEqual(other.digest());
+        },
+      ),
+    );
+  });
+});
+
+describe("fileSource", () => {
+  it.each([0, 1, 65_536, 65_537, 700_000])(
+    "reads a file of %d bytes, whole and in parts, again and again",
+    async (size) => {
+      const bytes = sampleBytes(size, size);
+      const source = await fileSource(inHome("file", bytes));
+      expect(source.size).toBe(size);
+      expect(source.name).toBe(join(home, "file"));
+      for (const range of [
+        undefined,
+        {},
+        { offset: Math.floor(size / 2) },
+        { length: Math.floor(size / 3) },
+        { offset: size },
+      ]) {
+        const expected = bytes.subarray(range?.offset ?? 0, range?.length === undefined ? size : range.length);
+        expect(bytesEqual(concatBytes(await arrayOf(source.open(range))), expected)).toBe(true);
+      }
+      await expect(arrayOf(source.open({ length: size + 1 }))).rejects.toMatchObject({ code: "OUT_OF_RANGE" });
+    },
+  );
+
+  it.each([1000, 500_000])("notices that a file of %d bytes grew or shrank", async (size) => {
+    const path = inHome("file", sampleBytes(1, size));
+    const source = await fileSource(path);
+    for (const change of [() => appendFileSync(path, "x"), () => truncateSync(path, size - 1)]) {
+      change();
+      const { error } = await readUntilError(source.open());
+      expect(error).toMatchObject({ code: "SIZE_MISMATCH", message: expect.stringContaining(path) });
+    }
+  });
+
+  it("notices that the file grows or shrinks while it is read", async () => {
+    for (const change of [(path: string) => appendFileSync(path, "x"), (path: string) => truncateSync(path, 300_000)]) {
+      const path = inHome("file", new Uint8Array(800_000));
+      const chunks = (await fileSource(path)).open()[Symbol.asyncIterator]();
+      await chunks.next();
+      change(path);
+      const rest = { [Symbol.asyncIterator]: () => chunks };
+      expect((await readUntilError(rest)).error).toMatchObject({ code: "SIZE_MISMATCH" });
+    }
+  });
+
+  it("says what cannot be read, and why", async () => {
+    await expect(fileSource(join(home, "none"))).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: `Cannot read ${home}/none: no such file or directory`,
+    });
+    await expect(fileSource(home)).rejects.toMatchObject({ code: "IS_A_DIRECTORY" });
+    await expect(fileSource("/dev/null")).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    inHome("file");
+    await expect(fileSource(join(home, "file", "inside"))).rejects.toMatchObject({ code: "NOT_A_DIRECTORY" });
+    symlinkSync("loop", join(home, "loop"));
+    await expect(fileSource(join(home, "loop"))).rejects.toMatchObject({ code: "SYMLINK_LOOP" });
+  });
+
+  it("does not follow a symlink, nor wait for a pipe, that took the place of the file", async () => {
+    const path = inHome("file", "secret");
+    for (const size of [6, 100_000]) {
+      const strict = fileSourceOfSize(join(home, "link"), size, { followSymlinks: false });
+      symlinkSync(path, join(home, "link"));
+      await expect(arrayOf(strict.open())).rejects.toMatchObject({ code: "SYMLINK_LOOP" });
+      renameSync(join(home, "link"), join(home, `old-${size}`));
+      execFileSync("mkfifo", [join(home, "link")]);
+      await expect(arrayOf(strict.open())).rejects.toMatchObject({ code: "UNSUPPORTED" });
+      renameSync(join(home, "link"), join(home, `pipe-${size}`));
+    }
+    symlinkSync(path, join(home, "link"));
+    expect(await arrayOf((await fileSource(join(home, "link"))).open())).toEqual([bytesOf("secret")]);
+  });
+
+  it("reads a file whose name is not UTF-8", async () => {
+    const path = Buffer.concat([Buffer.from(`${home}/`), Buffer.from([0xff, 0xfe])]);
+    writeFileSync(path, "odd");
+    expect(await arrayOf((await fileSource(path)).open())).toEqual([bytesOf("odd")]);
+  });
+});
+
+describe("writeFileAtomically", () => {
+  const namesIn = (): string[] => readdirSync(home).sort();
+
+  it("writes what it is given, and says how much", async () => {
+    const path = join(home, "out.tar");
+    expect(await writeFileAtomically(path, [bytesOf("one "), bytesOf("two")])).toBe(7);
+    expect(readFileSync(path, "utf8")).toBe("one two");
+    expect(await writeFileAtomically(path, new Uint8Array())).toBe(0);
+    expect(readFileSync(path, "utf8")).toBe("");
+    expect(namesIn()).toEqual(["out.tar"]);
+  });
+
+  it("gives the file the mode it is told, less the umask", async () => {
+    const before = process.umask(0o027);
+    try {
+      await writeFileAtomically(join(home, "plain"), bytesOf("x"));
+      await writeFileAtomically(join(home, "private"), bytesOf("x"), { mode: 0o600 });
+    } finally {
+      process.umask(before);
+    }
+    expect(lstatSync(join(home, "plain")).mode & 0o777).toBe(0o640);
+    expect(lstatSync(join(home, "private")).mode & 0o777).toBe(0o600);
+  });
+
+  it("keeps the old file and leaves no other if the source fails or is aborted", async () => {
+    const path = inHome("out.tar", "old");
+    const failure = new Error("the source failed");
+    const failing = async function* () {
+      yield bytesOf("half");
+      throw failure;
+    };
+    await expect(writeFileAtomically(path, failing())).rejects.toBe(failure);
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const aborting = async function* () {
+      yield bytesOf("half");
+      controller.abort(reason);
+      yield bytesOf("more");
+    };
+    await expect(writeFileAtomically(path, aborting(), { signal: controller.signal })).rejects.toBe(reason);
+    expect(readFileSync(path, "utf8")).toBe("old");
+    expect(namesIn()).toEqual(["out.tar"]);
+  });
+
+  it("follows a symlink to the file that is meant", async () => {
+    const path = inHome("real", "old");
+    symlinkSync("real", join(home, "link"));
+    await writeFileAtomically(join(home, "link"), bytesOf("new"));
+    expect(readFileSync(path, "utf8")).toBe("new");
+    expect(readlinkSync(join(home, "link"))).toBe("real");
+  });
+
+  it("writes into a device as it is", async () => {
+    expect(await writeFileAtomically("/dev/null", bytesOf("gone"))).toBe(4);
+    expect(lstatSync("/dev/null").isCharacterDevice()).toBe(true);
+  });
+
+  it("says what cannot be written, and why", async () => {
+    await expect(writeFileAtomically(home, bytesOf("x"))).rejects.toMatchObject({ code: "IS_A_DIRECTORY" });
+    await expect(writeFileAtomically(join(home, "none", "file"), bytesOf("x"))).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: expect.stringContaining(join(home, "none", "file")),
+    });
+    await expect(writeFileAtomically(join(home, "x".repeat(300)), bytesOf("x"))).rejects.toMatchObject({
+      code: "INVALID_PATH",
+    });
+    expect(namesIn()).toEqual([]);
+  });
+
+  it.skipIf(process.getuid?.() === 0)("says that it may not write (skipped: root may)", async () => {
+    mkdirSync(join(home, "closed"));
+    chmodSync(join(home, "closed"), 0o555);
+    await expect(writeFileAtomically(join(home, "closed", "f"), bytesOf("x"))).rejects.toMatchObject({
+      code: "PERMISSION_DENIED",
+    });
+    expect(existsSync(join(home, "closed", "f"))).toBe(false);
+  });
+});
+
+describe("hostError", () => {
+  const failing = (code: string): Error => Object.assign(new Error(`${code}: raw`), { code });
+
+  it.each([
+    ["ENOSPC", "NO_SPACE", "Cannot write f: no space left on the device"],
+    ["EDQUOT", "NO_SPACE", "Cannot write f: the disk quota is used up"],
+    ["EACCES", "PERMISSION_DENIED", "Cannot write f: permission denied"],
+    ["EPERM", "PERMISSION_DENIED", "Cannot write f: operation not permitted"],
+    ["EROFS", "PERMISSION_DENIED", "Cannot write f: the filesystem is read-only"],
+    ["ENOENT", "NOT_FOUND", "Cannot write f: no such file or directory"],
+    ["EIO", "IO", "Cannot write f: input/output error"],
+    ["EWHATEVER", "IO", "Cannot write f: EWHATEVER: raw"],
+  ])("turns %s into %s", (errno, code, message) => {
+    const cause = failing(errno);
+    expect(hostError(cause, "write f")).toMatchObject({ code, message, cause });
+  });
+
+  it("leaves what is a Slipway error already, and takes anything else", () => {
+    const own = new SlipwayError("OUT_OF_RANGE", "x");
+    expect(hostError(own, "write f")).toBe(own);
+    expect(hostError("text", "write f")).toMatchObject({ code: "IO", message: "Cannot write f: text" });
+    expect(hostError(Object.assign(new Error("x"), { name: "NotCapable" }), "write f")).toMatchObject({
+      code: "PERMISSION_DENIED",
+    });
+  });
+});
