@@ -29,7 +29,9 @@ export async function* writeTar(
   for await (const { header, content } of entries) {
     const prepared = prepareHeader(header);
     if (!batch.hasRoom(prepared.size)) yield* batch.take();
-    writeHeader(prepared, batch.bytes, batch.reserve(prepared.size));
+    // Reserving may bring a new array, so it comes before the array is looked at.
+    const at = batch.reserve(prepared.size);
+    writeHeader(prepared, batch.bytes, at);
     let left = header.size;
     for await (const chunk of chunksOf(content ?? [])) {
       if (chunk.byteLength > left) throw wrongSize(header, "more");
@@ -39,7 +41,8 @@ export async function* writeTar(
         yield chunk;
       } else if (chunk.byteLength > 0) {
         if (!batch.hasRoom(chunk.byteLength)) yield* batch.take();
-        batch.bytes.set(chunk, batch.reserve(chunk.byteLength));
+        const free = batch.reserve(chunk.byteLength);
+        batch.bytes.set(chunk, free);
       }
     }
     if (left > 0) throw wrongSize(header, `${left} bytes less`);
