@@ -7,5 +7,6 @@ export type { FileSourceOptions } from "./file-source.ts";
 export { fileSource, fileSourceOfSize } from "./file-source.ts";
 export { nodeHasher } from "./hasher.ts";
 export { errnoOf, hostError } from "./host-error.ts";
+export { type HostProcess, hostPlatform } from "./platform.ts";
 export type { WriteFileOptions } from "./write-file.ts";
 export { writeFileAtomically } from "./write-file.ts";

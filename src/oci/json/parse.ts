@@ -2,7 +2,7 @@ import { SlipwayError } from "../../errors.ts";
 import { isWellFormed, type JsonMap, type JsonNumber, type JsonValue } from "./value.ts";
 
 /** Most bytes that a document may have: 4 MiB, as registries and containerd have it (CVE-2023-25153). */
-export const DOCUMENT_LIMIT = 4 * 1024 * 1024;
+export const DOCUMENT_LIMIT: number = 4 * 1024 * 1024;
 
 /** Most levels of nesting; image documents need about six. */
 const DEPTH_LIMIT = 200;
