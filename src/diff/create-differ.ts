@@ -1,4 +1,3 @@
-import type { ByteSource } from "../bytes.ts";
 import { gzip } from "../compress/index.ts";
 import { readBlob } from "../content/read.ts";
 import type { ContentInfo, ContentStore, ContentWriter } from "../content/store.ts";
@@ -8,10 +7,9 @@ import { pureHasher, toDigest } from "../hash/index.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type OperationOptions, runStep, type StepReporter } from "../progress.ts";
 import type { FileNode, Tree } from "../snapshots/tree.ts";
-import type { TarHeader } from "../tar/entry.ts";
-import { writeTar } from "../tar/index.ts";
+import { type TarInput, writeTar } from "../tar/index.ts";
 import type { Differ, Layer, LayerCompression, LayerOptions, LayerWarning } from "./differ.ts";
-import { type LayerEntry, layerEntries } from "./layer-entries.ts";
+import { layerEntries } from "./layer-entries.ts";
 
 /** What a differ works on. */
 export interface DifferOptions {
@@ -119,10 +117,10 @@ export function createDiffer({ content, hasher = content.hasher ?? pureHasher }:
     upper: Tree,
     report: StepReporter,
     options: ComparisonOptions,
-  ): Generator<{ header: TarHeader; content?: ByteSource }, void, undefined> {
-    const entries: LayerEntry[] = [...layerEntries(lower, upper, options)];
+  ): Generator<TarInput, void, undefined> {
+    // Two walks over what changed cost less than keeping a million headers. The first one refuses what a layer cannot hold.
     let total = 0;
-    for (const { header } of entries) total += header.size;
+    for (const { header } of layerEntries(lower, upper, { ...options, onWarning: undefined })) total += header.size;
     let current = 0;
     let reported = 0;
     const advance = (bytes: number): void => {
@@ -131,7 +129,7 @@ export function createDiffer({ content, hasher = content.hasher ?? pureHasher }:
       reported = current;
       report.running(current, total);
     };
-    for (const { header, file } of entries) {
+    for (const { header, file } of layerEntries(lower, upper, options)) {
       yield file === undefined ? { header } : { header, content: contents(header.name, file, advance, options.signal) };
     }
   }

@@ -1,6 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  chownSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect } from "vitest";
@@ -105,6 +115,35 @@ line'; echo x >'back\\slash'; echo x >Ünïcödé/日本語/🛶
       const { ours, theirs, differ, content } = bench();
       const directory = temporaryDirectory();
       sh(directory, everything);
+      const { descriptor } = await differ.compare(undefined, await ours(directory), asContainerd);
+      const file = await (await containerd()).diff(undefined, await theirs(directory));
+      await expectSame(await readBlobBytes(content, descriptor, { limit: 2 ** 26 }), readFileSync(file));
+    },
+    60_000,
+  );
+
+  itAsRoot(
+    "gives the same bytes for names of every length, with and without attributes that need an extended header",
+    async () => {
+      const { ours, theirs, differ, content } = bench();
+      const directory = temporaryDirectory();
+      for (const length of [1, 46, 54, 98, 99, 100, 101, 153, 154, 155, 156, 200]) {
+        for (const folder of [
+          "d".repeat(length),
+          `${"d".repeat(Math.ceil(length / 2))}/${"é".repeat(length / 4 + 1)}${length}`,
+        ]) {
+          mkdirSync(join(directory, folder), { recursive: true });
+          for (const name of [1, 44, 45, 53, 54, 97, 98, 99, 100, 101, 200, 255]) {
+            writeFileSync(join(directory, folder, "f".repeat(name)), "");
+            if (name < 255) mkdirSync(join(directory, folder, "D".repeat(name)));
+            if (name < 128) writeFileSync(join(directory, folder, `ü${"g".repeat(name)}`), "");
+            if (name < 255) symlinkSync("t".repeat(name), join(directory, folder, "l".repeat(name)));
+            writeFileSync(join(directory, folder, `${"u".repeat(name - 1)}U`), "");
+            chownSync(join(directory, folder, `${"u".repeat(name - 1)}U`), 2097152, 0);
+          }
+        }
+      }
+      sh(directory, "find . -exec touch -h -d @1600000000 {} +");
       const { descriptor } = await differ.compare(undefined, await ours(directory), asContainerd);
       const file = await (await containerd()).diff(undefined, await theirs(directory));
       await expectSame(await readBlobBytes(content, descriptor, { limit: 2 ** 26 }), readFileSync(file));
