@@ -52,7 +52,6 @@ const FORBIDDEN_IN_CORE = new Set([
   "caches",
   "console",
   "document",
-  "global",
   "indexedDB",
   "localStorage",
   "navigator",
