@@ -6,7 +6,7 @@ import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { digestOf, EMPTY_DIGEST, pureHasher, toDigest } from "../hash/index.ts";
 import { parseDigest } from "../oci/digest.ts";
-import type { OperationOptions } from "../progress.ts";
+import { type OperationOptions, runStep } from "../progress.ts";
 import type { FileContent, StoredContent } from "./snapshotter.ts";
 
 /** Where files' contents go. */
@@ -19,41 +19,63 @@ export interface ContentTarget {
 
 const encoder = new TextEncoder();
 
+/** Is told how many bytes have been taken in. */
+type Count = (current: number, total: number | undefined) => void;
+
+interface StoreOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly count: Count | undefined;
+}
+
 /**
  * Brings what a file is written from into the content store, streaming, and says what it is.
- * @param doing begins the message, for example `Cannot write /a/b`
+ * @param path names the file in messages and progress
  * @throws SlipwayError `INVALID_ARGUMENT` if it is none of what a file can be written from, `SIZE_MISMATCH` if a source is not as
  *   long as it says, what the store or the source throws
  */
 export async function storeContent(
   target: ContentTarget,
   content: FileContent,
-  doing: string,
-  options: OperationOptions = {},
+  path: string,
+  { signal, onProgress }: OperationOptions = {},
 ): Promise<StoredContent> {
-  options.signal?.throwIfAborted();
+  signal?.throwIfAborted();
+  if (onProgress === undefined) return await store(target, content, path, { signal, count: undefined });
+  const step = { id: `writing ${path}`, name: `writing ${path}` };
+  return await runStep(onProgress, step, async ({ running }) => {
+    return await store(target, content, path, { signal, count: running });
+  });
+}
+
+async function store(
+  target: ContentTarget,
+  content: FileContent,
+  path: string,
+  options: StoreOptions,
+): Promise<StoredContent> {
   if (typeof content === "string") return await storeBytes(target, encoder.encode(content), options);
   if (content instanceof Uint8Array) return await storeBytes(target, content, options);
-  if (typeof content !== "object" || content === null) throw unusable(doing);
-  if ("digest" in content) return storedContent(content, doing);
+  if (typeof content !== "object" || content === null) throw unusable(path);
+  if ("digest" in content) return storedContent(content, path);
   const source = content instanceof Blob ? blobSource(content) : content;
   if ("open" in source) {
-    const { content: store } = target;
-    if (target.byReference && adopts(store)) return await adopt(store, target.hasher, source, doing, options);
-    return await storeStream(target, source.open(), source.size, options);
+    const { content: contents } = target;
+    if (target.byReference && adopts(contents)) return await adopt(contents, target.hasher, source, path, options);
+    return await storeStream(target, source.open(), source.size, path, options);
   }
-  if (!("getReader" in source || Symbol.iterator in source || Symbol.asyncIterator in source)) throw unusable(doing);
-  return await storeStream(target, source, undefined, options);
+  if (!("getReader" in source || Symbol.iterator in source || Symbol.asyncIterator in source)) throw unusable(path);
+  return await storeStream(target, source, undefined, path, options);
 }
 
 async function storeBytes(
   { content, hasher }: ContentTarget,
   bytes: Uint8Array,
-  { signal }: OperationOptions,
+  { signal, count }: StoreOptions,
 ): Promise<StoredContent> {
   const size = bytes.byteLength;
   const digest = size === 0 ? EMPTY_DIGEST : digestOf(bytes, hasher);
   await writeBlob(content, bytes, { digest, size, signal });
+  count?.(size, size);
   return { digest, size };
 }
 
@@ -61,9 +83,10 @@ async function storeStream(
   { content }: ContentTarget,
   source: ByteSource,
   size: number | undefined,
-  options: OperationOptions,
+  path: string,
+  { signal, count }: StoreOptions,
 ): Promise<StoredContent> {
-  const info = await writeBlob(content, checked(source), { size, signal: options.signal });
+  const info = await writeBlob(content, checked(source, size, path, count), { size, signal });
   return { digest: info.digest, size: info.size };
 }
 
@@ -71,39 +94,53 @@ async function adopt(
   content: ReferencingContentStore,
   hasher: HasherFactory | undefined,
   source: ReopenableSource,
-  doing: string,
-  { signal }: OperationOptions,
+  path: string,
+  { signal, count }: StoreOptions,
 ): Promise<StoredContent> {
   const engine = (hasher ?? pureHasher)("sha256");
   let size = 0;
-  for await (const chunk of source.open()) {
+  for await (const chunk of checked(source.open(), source.size, path, count)) {
     signal?.throwIfAborted();
     size += chunk.byteLength;
     engine.update(chunk);
   }
   if (size !== source.size) {
-    throw new SlipwayError("SIZE_MISMATCH", `${doing}: the source has ${size} bytes instead of ${source.size}`);
+    throw new SlipwayError(
+      "SIZE_MISMATCH",
+      `Cannot write ${path}: its source has ${size} bytes instead of ${source.size}`,
+    );
   }
   const digest = toDigest("sha256", engine.digest());
   content.adopt(digest, source);
   return { digest, size };
 }
 
-function storedContent(content: StoredContent, doing: string): StoredContent {
+function storedContent(content: StoredContent, path: string): StoredContent {
   const { size } = content;
   if (!Number.isSafeInteger(size) || size < 0) {
-    throw new SlipwayError("INVALID_ARGUMENT", `${doing}: the size ${String(size)} is not a whole number of bytes`);
+    throw new SlipwayError(
+      "INVALID_ARGUMENT",
+      `Cannot write ${path}: the size ${String(size)} is not a whole number of bytes`,
+    );
   }
   return { digest: parseDigest(content.digest, "content digest"), size };
 }
 
 /** The chunks, each one checked to be bytes: an array of numbers or a stream of strings must not become an empty file. */
-async function* checked(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+async function* checked(
+  source: ByteSource,
+  total: number | undefined,
+  path: string,
+  count: Count | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let current = 0;
   for await (const chunk of chunksOf(source)) {
     if (!(chunk instanceof Uint8Array)) {
-      throw new SlipwayError("INVALID_ARGUMENT", "Cannot read the content: a chunk of it is not a Uint8Array");
+      throw new SlipwayError("INVALID_ARGUMENT", `Cannot write ${path}: a chunk of the content is not a Uint8Array`);
     }
     yield chunk;
+    current += chunk.byteLength;
+    count?.(current, total);
   }
 }
 
@@ -111,9 +148,9 @@ function adopts(content: ContentStore): content is ReferencingContentStore {
   return typeof (content as Partial<ReferencingContentStore>).adopt === "function";
 }
 
-function unusable(doing: string): SlipwayError {
+function unusable(path: string): SlipwayError {
   return new SlipwayError(
     "INVALID_ARGUMENT",
-    `${doing}: the content is no string, bytes, Blob, stream, iterable, re-openable source or stored content`,
+    `Cannot write ${path}: the content is no string, bytes, Blob, stream, iterable, re-openable source or stored content`,
   );
 }

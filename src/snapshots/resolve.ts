@@ -2,8 +2,6 @@ import { SlipwayError } from "../errors.ts";
 import type { Leaf } from "./node.ts";
 import { joinPath, splitPath } from "./path.ts";
 
-export type { Leaf };
-
 /** What resolving needs of a directory: that of a tree and that of a tree being written have it both. */
 export interface DirectoryLike<D> {
   readonly type: "directory";

@@ -1,20 +1,12 @@
-import { SlipwayError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import {
-  directoryLines,
-  type EntryForm,
-  leafKey,
-  type ParsedDirectory,
-  parseDirectory,
-  parseLeaf,
-} from "./directory-form.ts";
+import { directoryLines } from "./directory-form.ts";
 import { emptyTree } from "./empty-tree.ts";
 import { collectLinks } from "./links.ts";
 import type { MetadataStore } from "./metadata.ts";
-import type { Leaf } from "./node.ts";
 import type { NodeTable } from "./node-table.ts";
 import type { SnapshotRecord, StoredTree } from "./record.ts";
-import type { DirectoryNode, Tree, TreeNode } from "./tree.ts";
+import type { DirectoryNode, Tree } from "./tree.ts";
+import { type PackLines, TreeLoad } from "./tree-load.ts";
 
 /** Characters after which a pack is full. Its last line may go beyond. */
 const PACK_SIZE = 1024 * 1024;
@@ -32,6 +24,8 @@ export class TreeStore {
   readonly #table: NodeTable;
   /** The packs in which a directory is known to be, each as `<id>/<first>`. */
   readonly #packs = new WeakMap<DirectoryNode, Set<string>>();
+  /** The segments of large directories that are known to be in packs, by the packs' name. */
+  readonly #segments = new Map<string, Set<Digest>>();
 
   constructor(metadata: MetadataStore, table: NodeTable) {
     this.#metadata = metadata;
@@ -47,9 +41,10 @@ export class TreeStore {
     while (origin !== undefined && origin.tree === undefined) origin = await parentOf(origin);
     if (origin?.tree === undefined) return emptyTree();
     const { root: digest, nextInode } = origin.tree;
-    const root = await new TreeLoad(this.#table, this.#lines(origin, parentOf), (directory, pack) =>
-      this.#mark(directory, pack),
-    ).directory(digest);
+    const root = await new TreeLoad(this.#table, this.#lines(origin, parentOf), {
+      directory: (directory, pack) => this.#mark(directory, pack),
+      segment: (segment, pack) => this.#markSegment(segment, pack),
+    }).directory(digest);
     return { root, links: collectLinks(root), nextInode };
   }
 
@@ -68,6 +63,7 @@ export class TreeStore {
     let { end } = range;
     const pack = packName(id, first);
     const written = new Set<DirectoryNode>();
+    const writtenSegments = new Set<Digest>();
     let lines: string[] = [];
     let size = 0;
     const flush = async (): Promise<void> => {
@@ -83,15 +79,18 @@ export class TreeStore {
       if (written.has(directory) || this.#isIn(directory, packs)) continue;
       written.add(directory);
       const { line, segments } = directoryLines(directory, directory.entries, this.#table.digestOfLine);
-      for (const part of [line, ...segments]) {
+      const fresh = segments.filter((segment) => !this.#hasSegment(segment, packs));
+      for (const part of [line, ...fresh]) {
         lines.push(part);
         size += part.length;
         if (size >= PACK_SIZE) await flush();
       }
+      for (const segment of fresh) writtenSegments.add(this.#table.digestOfLine(segment));
       for (const node of directory.entries.values()) if (node.type === "directory") pending.push(node);
     }
     if (lines.length > 0) await flush();
     for (const directory of written) this.#mark(directory, pack);
+    for (const segment of writtenSegments) this.#markSegment(segment, pack);
     return { root: tree.root.digest, nextInode: tree.nextInode, first, end };
   }
 
@@ -100,6 +99,9 @@ export class TreeStore {
     const prefix = packKey(id, undefined);
     for (const key of await this.#metadata.keys(prefix)) {
       if (Number(key.slice(prefix.length)) < before) await this.#metadata.delete(key);
+    }
+    for (const pack of this.#segments.keys()) {
+      if (pack.startsWith(`${id}/`) && Number(pack.slice(pack.indexOf("/") + 1)) < before) this.#segments.delete(pack);
     }
   }
 
@@ -122,6 +124,19 @@ export class TreeStore {
     return false;
   }
 
+  #hasSegment(segment: string, packs: ReadonlySet<string>): boolean {
+    if (this.#segments.size === 0) return false;
+    const digest = this.#table.digestOfLine(segment);
+    for (const pack of packs) if (this.#segments.get(pack)?.has(digest)) return true;
+    return false;
+  }
+
+  #markSegment(digest: Digest, pack: string): void {
+    const segments = this.#segments.get(pack);
+    if (segments === undefined) this.#segments.set(pack, new Set([digest]));
+    else segments.add(digest);
+  }
+
   #mark(directory: DirectoryNode, pack: string): void {
     const packs = this.#packs.get(directory);
     if (packs === undefined) this.#packs.set(directory, new Set([pack]));
@@ -136,121 +151,4 @@ export function packName(id: number, first: number): string {
 
 function packKey(id: number, number: number | undefined): string {
   return `tree/${id}/${number ?? ""}`;
-}
-
-interface PackLines {
-  readonly pack: string;
-  readonly lines: readonly string[];
-}
-
-/** One tree being read. Packs are read only as far as they are needed. */
-class TreeLoad {
-  readonly #table: NodeTable;
-  readonly #source: AsyncGenerator<PackLines, void, undefined>;
-  readonly #found: (directory: DirectoryNode, pack: string) => void;
-  readonly #lines = new Map<Digest, { readonly line: string; readonly pack: string }>();
-  readonly #parsed = new Map<Digest, ParsedDirectory & { readonly pack: string }>();
-  readonly #linked = new Map<string, Leaf>();
-  /** Directories that are there, held while the tree is built. */
-  readonly #done = new Map<Digest, DirectoryNode>();
-
-  constructor(
-    table: NodeTable,
-    source: AsyncGenerator<PackLines, void, undefined>,
-    found: (directory: DirectoryNode, pack: string) => void,
-  ) {
-    this.#table = table;
-    this.#source = source;
-    this.#found = found;
-  }
-
-  async directory(root: Digest): Promise<DirectoryNode> {
-    await this.#collect(root);
-    // Not recursive: trees can be deeper than the stack.
-    const pending = [root];
-    for (let digest = pending.at(-1); digest !== undefined; digest = pending.at(-1)) {
-      const missing = this.#done.has(digest) ? [] : this.#missing(digest);
-      for (const child of missing) pending.push(child);
-      if (missing.length > 0) continue;
-      if (!this.#done.has(digest)) this.#done.set(digest, this.#build(digest));
-      pending.pop();
-    }
-    return this.#get(root);
-  }
-
-  /** Reads all directories that nobody has in memory. */
-  async #collect(root: Digest): Promise<void> {
-    const pending = [root];
-    for (let digest = pending.pop(); digest !== undefined; digest = pending.pop()) {
-      if (this.#parsed.has(digest) || this.#done.has(digest)) continue;
-      const known = this.#table.find(digest);
-      if (known !== undefined) {
-        this.#done.set(digest, known);
-        continue;
-      }
-      const { line, pack } = await this.#line(digest);
-      const segments = new Map<Digest, string>();
-      if (line.startsWith('["segmented"')) {
-        const named: Digest[] = JSON.parse(line)[6];
-        for (const segment of named) segments.set(segment, (await this.#line(segment)).line);
-      }
-      const parsed = parseDirectory(line, (segment) => segments.get(segment) ?? "");
-      this.#parsed.set(digest, { ...parsed, pack });
-      for (const entry of parsed.entries) if (entry[0] === "d") pending.push(entry[2]);
-    }
-  }
-
-  async #line(digest: Digest): Promise<{ readonly line: string; readonly pack: string }> {
-    for (;;) {
-      const found = this.#lines.get(digest);
-      if (found !== undefined) return found;
-      const { done, value } = await this.#source.next();
-      if (done) {
-        throw new SlipwayError(
-          "DIGEST_MISMATCH",
-          `Cannot read the snapshot: its directory ${digest} is missing or damaged in the metadata store`,
-        );
-      }
-      for (const line of value.lines) {
-        const key = this.#table.digestOfLine(line);
-        if (!this.#lines.has(key)) this.#lines.set(key, { line, pack: value.pack });
-      }
-    }
-  }
-
-  #missing(digest: Digest): Digest[] {
-    const missing: Digest[] = [];
-    for (const entry of this.#parsed.get(digest)?.entries ?? []) {
-      if (entry[0] === "d" && !this.#done.has(entry[2])) missing.push(entry[2]);
-    }
-    return missing;
-  }
-
-  #build(digest: Digest): DirectoryNode {
-    const parsed = this.#parsed.get(digest);
-    if (parsed === undefined) return this.#get(digest);
-    const known = this.#table.find(digest);
-    if (known !== undefined) return known;
-    const entries = new Map<string, TreeNode>();
-    for (const entry of parsed.entries) entries.set(entry[1], this.#child(entry));
-    const directory = this.#table.keep({ type: "directory", ...parsed.attributes, entries, digest });
-    this.#found(directory, parsed.pack);
-    return directory;
-  }
-
-  #child(entry: EntryForm): TreeNode {
-    if (entry[0] === "d") return this.#get(entry[2]);
-    const leaf = parseLeaf(entry);
-    if (leaf.inode === undefined) return leaf;
-    const key = leafKey(leaf);
-    const linked = this.#linked.get(key) ?? this.#table.linked(leaf);
-    this.#linked.set(key, linked);
-    return linked;
-  }
-
-  #get(digest: Digest): DirectoryNode {
-    const directory = this.#done.get(digest);
-    if (directory !== undefined) return directory;
-    throw new SlipwayError("DIGEST_MISMATCH", `Cannot read the snapshot: its directory ${digest} is missing`);
-  }
 }

@@ -151,12 +151,29 @@ export class WorkingTree {
     return this.#base;
   }
 
-  #freezeDirectory(directory: WorkDirectory): DirectoryNode {
+  /** Freezes a directory, and before it all in it that was touched. Not recursive: trees can be deeper than the stack. */
+  #freezeDirectory(top: WorkDirectory): DirectoryNode {
+    const order: WorkDirectory[] = [];
+    const pending = [top];
+    for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+      order.push(directory);
+      for (const entry of directory.entries.values()) if (entry instanceof WorkDirectory) pending.push(entry);
+    }
+    let frozen = top.base;
+    for (let i = order.length - 1; i >= 0; i--) {
+      const directory = order[i];
+      if (directory !== undefined) frozen = this.#freezeOne(directory);
+    }
+    return frozen ?? this.#freezeOne(top);
+  }
+
+  /** Freezes a directory in which all others are frozen. */
+  #freezeOne(directory: WorkDirectory): DirectoryNode {
     const entries: [string, TreeNode][] = [];
     let sorted = true;
     let previous: string | undefined;
     for (const [name, entry] of directory.entries) {
-      entries.push([name, entry instanceof WorkDirectory ? this.#freezeDirectory(entry) : entry]);
+      entries.push([name, entry instanceof WorkDirectory ? (entry.frozen ?? this.#freezeOne(entry)) : entry]);
       if (previous !== undefined && compareNames(previous, name) > 0) sorted = false;
       previous = name;
     }

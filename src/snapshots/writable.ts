@@ -6,7 +6,7 @@ import { fileNode, type Leaf, specialNode, symlinkNode } from "./node.ts";
 import { checkTarget } from "./path.ts";
 import { TreeReader } from "./reader.ts";
 import { existing, namesOf, type Place, pathOf } from "./resolve.ts";
-import type { AttributeOptions, FileContent, FollowOptions, StoredContent, WritableSnapshot } from "./snapshotter.ts";
+import type { AttributeOptions, FileContent, FollowOptions, WritableSnapshot } from "./snapshotter.ts";
 import type { NodeAttributes, SpecialNode, Tree } from "./tree.ts";
 import { type AnyDirectory, WorkDirectory, type WorkingTree } from "./working-tree.ts";
 
@@ -21,8 +21,8 @@ export interface WritableState {
 /**
  * The writable side over a {@link WorkingTree}. Each call looks at the tree and changes it in one synchronous step, after all
  * that has to be waited for: calls at the same time do not disturb each other, and a call that fails changes nothing. As in a
- * filesystem, but for one thing: making or removing an entry leaves the directory's own mtime as it is, because nothing here
- * reads the clock.
+ * filesystem, but that nothing changes which was not asked for: making or removing an entry leaves the directory's mtime as it
+ * is (nothing here reads the clock), and a change of owner or content leaves the setuid and setgid bits.
  */
 export class TreeWriter extends TreeReader implements WritableSnapshot {
   readonly key: string;
@@ -43,11 +43,15 @@ export class TreeWriter extends TreeReader implements WritableSnapshot {
   async writeFile(path: string, content: FileContent, options?: AttributeOptions & OperationOptions): Promise<void> {
     const doing = `Cannot write ${path}`;
     // What cannot be written is refused before its content is stored.
-    prepareWrite(await this.working(), path, undefined, options, doing);
-    const stored = await storeContent(this.#target, content, doing, options);
+    checkWrite(await this.working(), path, options, doing);
+    const stored = await storeContent(this.#target, content, path, options);
     const working = await this.working();
     options?.signal?.throwIfAborted();
-    prepareWrite(working, path, stored, options, doing)();
+    const { place, attributes } = checkWrite(working, path, options, doing);
+    const node = fileNode(attributes, stored.digest, stored.size);
+    const { entry } = place;
+    if (entry === undefined) working.create(place, node);
+    else if (entry.type !== "directory") working.replaceLeaf(place, entry, node);
   }
 
   async mkdir(path: string, options: AttributeOptions & { readonly recursive?: boolean } = {}): Promise<void> {
@@ -186,31 +190,32 @@ export class TreeWriter extends TreeReader implements WritableSnapshot {
   }
 }
 
-/** Checks whether a file can be written, and gives the step that puts it in its place. */
-function prepareWrite(
+/**
+ * Checks whether a file can be written.
+ * @returns where it is, or is to be, and the attributes it will have
+ */
+function checkWrite(
   working: WorkingTree,
   path: string,
-  stored: StoredContent | undefined,
   options: AttributeOptions | undefined,
   doing: string,
-): () => void {
+): { readonly place: Place<AnyDirectory>; readonly attributes: NodeAttributes } {
   const place = working.resolve(path, { follow: "always", missingParents: true }, doing);
   const { entry } = place;
   if (entry?.type === "directory" || (entry === undefined && place.directory)) {
     throw new SlipwayError("IS_A_DIRECTORY", `${doing}: it is a directory`);
   }
-  if (entry !== undefined) existing(place, doing);
-  const old = entry === undefined ? undefined : working.current(entry);
-  if (old !== undefined && old.type !== "file") {
-    throw new SlipwayError("FAILED_PRECONDITION", `${doing}: it is no regular file but a ${old.type}; remove it first`);
+  if (entry === undefined) {
+    return { place, attributes: changeAttributes(DEFAULT_ATTRIBUTES.file, options, doing) };
   }
-  const attributes = changeAttributes(old ?? DEFAULT_ATTRIBUTES.file, options, doing);
-  return () => {
-    if (stored === undefined) return;
-    const node = fileNode(attributes, stored.digest, stored.size);
-    if (entry === undefined) working.create(place, node);
-    else working.replaceLeaf(place, entry, node);
-  };
+  existing(place, doing);
+  if (entry.type !== "file") {
+    throw new SlipwayError(
+      "FAILED_PRECONDITION",
+      `${doing}: it is no regular file but a ${entry.type}; remove it first`,
+    );
+  }
+  return { place, attributes: changeAttributes(working.current(entry), options, doing) };
 }
 
 /** The rules of `rename(2)`. @returns whether there is something to do */

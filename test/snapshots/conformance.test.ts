@@ -1,4 +1,4 @@
-import { describe, it } from "vitest";
+import { afterAll, beforeAll, describe, it } from "vitest";
 import { createMemoryContentStore } from "../../src/content/index.ts";
 import { openDirectoryStore } from "../../src/node/directory-store.ts";
 import { metadataStoreConformance, snapshotterConformance } from "../../src/snapshots/conformance.ts";
@@ -16,6 +16,23 @@ describe("snapshotter over its own memory", () => {
 });
 
 describe("snapshotters over the same memory", () => {
+  let stores = { content: createMemoryContentStore(), metadata: createMemoryMetadataStore() };
+  const open = async () => {
+    stores = { content: createMemoryContentStore(), metadata: createMemoryMetadataStore() };
+    return createSnapshotter(stores);
+  };
+  const reopen = async () => createSnapshotter(stores);
+  for (const { name, run } of snapshotterConformance(open, { reopen })) it(name, run);
+});
+
+describe("snapshotters in an engine without weak references", () => {
+  const own = { FinalizationRegistry: globalThis.FinalizationRegistry, WeakRef: globalThis.WeakRef };
+  beforeAll(() => {
+    Object.assign(globalThis, { FinalizationRegistry: undefined, WeakRef: undefined });
+  });
+  afterAll(() => {
+    Object.assign(globalThis, own);
+  });
   let stores = { content: createMemoryContentStore(), metadata: createMemoryMetadataStore() };
   const open = async () => {
     stores = { content: createMemoryContentStore(), metadata: createMemoryMetadataStore() };

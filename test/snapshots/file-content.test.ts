@@ -125,6 +125,19 @@ describe("a file's content", () => {
     expect(read).toBe(false);
   });
 
+  it("is reported while it is written, if that is asked for", async () => {
+    const work = await openWork();
+    const events: unknown[] = [];
+    await work.writeFile("/f", new Blob([bytes]), { onProgress: (event) => events.push(event) });
+    const step = { id: "writing /f", name: "writing /f" };
+    const size = bytes.byteLength;
+    expect(events).toEqual([
+      { ...step, state: "started" },
+      { ...step, state: "running", current: size, total: size },
+      { ...step, state: "completed", current: size, total: size },
+    ]);
+  });
+
   it("stays where it is with sources by reference: read once for the digest, not copied", async () => {
     const inner = createMemoryContentStore();
     const content = withReferences(inner);
