@@ -31,8 +31,8 @@ export function mayBeDocument(mediaType: string | undefined): boolean {
  */
 export function referencesOf(bytes: Uint8Array, mediaType: string | undefined): DocumentReferences {
   if (!mayBeDocument(mediaType)) return NOTHING;
-  const document = parseObject(bytes);
-  if (document === undefined) return NOTHING;
+  const json = parseObject(bytes);
+  if (json === undefined) return NOTHING;
   const leaves: Digest[] = [];
   const documents: { digest: Digest; mediaType: string | undefined }[] = [];
   const add = (value: unknown, leaf: boolean): void => {
@@ -41,16 +41,16 @@ export function referencesOf(bytes: Uint8Array, mediaType: string | undefined): 
     if (leaf && (type === undefined || !DOCUMENTS.has(type))) leaves.push(value.digest);
     else documents.push({ digest: value.digest, mediaType: type });
   };
-  for (const item of listIn(document, "manifests")) add(item, false);
-  add(document.subject, false);
-  add(document.config, true);
-  for (const item of listIn(document, "layers")) add(item, true);
-  for (const item of listIn(document, "blobs")) add(item, true);
+  for (const item of listIn(json, "manifests")) add(item, false);
+  add(json.subject, false);
+  add(json.config, true);
+  for (const item of listIn(json, "layers")) add(item, true);
+  for (const item of listIn(json, "blobs")) add(item, true);
   return { documents, leaves };
 }
 
-function listIn(document: Readonly<Record<string, unknown>>, key: string): readonly unknown[] {
-  const value = document[key];
+function listIn(json: Readonly<Record<string, unknown>>, key: string): readonly unknown[] {
+  const value = json[key];
   return Array.isArray(value) ? value : [];
 }
 

@@ -41,8 +41,9 @@ export interface CollectedGarbage {
  *   nothing is removed
  */
 export async function collectGarbage(options: GarbageCollection): Promise<CollectedGarbage> {
-  const { leases } = options;
-  return leases === undefined ? await collect(options) : await leases.collecting(() => collect(options));
+  const { leases, dryRun } = options;
+  // A dry run holds nobody up, and works on a store that may only be read.
+  return leases === undefined || dryRun ? await collect(options) : await leases.collecting(() => collect(options));
 }
 
 async function collect(options: GarbageCollection): Promise<CollectedGarbage> {
@@ -56,11 +57,11 @@ async function collect(options: GarbageCollection): Promise<CollectedGarbage> {
   for (const info of candidates) {
     signal?.throwIfAborted();
     if (marked.has(info.digest)) continue;
-    const remove = async (): Promise<void> => {
-      if (!dryRun) await content.delete(info.digest).catch(unlessGone);
-    };
-    if (leases === undefined) await remove();
-    else if (!(await leases.unlessProtected(info.digest, remove))) continue;
+    if (!dryRun) {
+      const remove = (): Promise<void> => content.delete(info.digest).catch(unlessGone);
+      if (leases === undefined) await remove();
+      else if (!(await leases.unlessProtected(info.digest, remove))) continue;
+    }
     removed.push(info);
     bytes += info.size;
   }

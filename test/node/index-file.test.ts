@@ -126,11 +126,10 @@ describe("index.json as an image store", () => {
     const image: Image = {
       name: "example.com/a:1",
       target: { ...targetOf("a"), annotations: { "org.opencontainers.image.created": "1999-01-01T00:00:00Z", x: "y" } },
-      labels: { label: "value", "": "" in {} ? "" : "x" },
+      labels: { label: "value" },
     };
-    const { "": _, ...labels } = image.labels ?? {};
     for (const createdAt of [undefined, "2024-01-01T00:00:00Z"]) {
-      const expected: Image = { ...image, labels, ...(createdAt === undefined ? {} : { createdAt }) };
+      const expected: Image = { ...image, ...(createdAt === undefined ? {} : { createdAt }) };
       await store.images.create(expected);
       expect(await store.images.get(image.name)).toEqual(expected);
       await store.images.delete(image.name);

@@ -171,8 +171,10 @@ describe("blobs of a layout directory", () => {
     await (await one.content.writer({ ref: "young" })).close();
     await (await one.content.writer({ ref: "old" })).close();
     for (const name of readdirSync(at(".slipway", "ingests"))) {
-      const state = JSON.parse(readFileSync(at(".slipway", "ingests", name, "state.json"), "utf8")) as { ref: string };
-      if (state.ref === "old") utimesSync(at(".slipway", "ingests", name, "data"), 1, 1);
+      if (!name.endsWith(".json")) continue;
+      const path = at(".slipway", "ingests", name);
+      const { ref } = JSON.parse(readFileSync(path, "utf8")) as { ref: string };
+      if (ref === "old") utimesSync(path.replace(/json$/, "data"), 1, 1);
     }
     expect(await collect()).toEqual({ removed: [garbage], bytes: 7, ingests: ["old"] });
     await lease.release();
@@ -186,13 +188,13 @@ describe("what others left in .slipway", () => {
       await (await content.writer({ ref: "mine" })).close();
       await metadata.set("key", bytesOf("value"));
     });
-    const [mine = ""] = readdirSync(at(".slipway", "ingests"));
-    writeFileSync(at(".slipway", "ingests", mine, "state.json"), "{ half a state");
+    const [mine = ""] = readdirSync(at(".slipway", "ingests")).filter((name) => name.endsWith(".json"));
+    writeFileSync(at(".slipway", "ingests", mine), "{ half a state");
     writeFileSync(at(".slipway", "ingests", "file"), "");
-    mkdirSync(at(".slipway", "ingests", "0".repeat(64)));
-    mkdirSync(at(".slipway", "ingests", "1".repeat(64)));
-    writeFileSync(at(".slipway", "ingests", "1".repeat(64), "data"), "bytes");
-    writeFileSync(at(".slipway", "ingests", "1".repeat(64), "state.json"), '{"ref":"../../../etc"}');
+    mkdirSync(at(".slipway", "ingests", `${"0".repeat(64)}.data`));
+    writeFileSync(at(".slipway", "ingests", `${"1".repeat(64)}.data`), "bytes");
+    writeFileSync(at(".slipway", "ingests", `${"1".repeat(64)}.json`), '{"ref":"../../../etc"}');
+    writeFileSync(at(".slipway", "ingests", `${"2".repeat(64)}.json`), '{"ref":"its data is gone"}');
     writeFileSync(at(".slipway", "metadata", "not%a key"), "");
     writeFileSync(at(".slipway", "metadata", "UPPER"), "");
     mkdirSync(at(".slipway", "metadata", "directory"));
@@ -207,7 +209,7 @@ describe("what others left in .slipway", () => {
       const target = { mediaType: "x/y", digest: `sha256:${"0".repeat(64)}`, size: 1 } as const;
       await images.create({ name: "a", target });
     });
-    expect(readdirSync(at(".slipway", "ingests")).sort()).toEqual(["1".repeat(64), "file"]);
+    expect(readdirSync(at(".slipway", "ingests")).sort()).toEqual([`${"0".repeat(64)}.data`, "file"]);
     expect(existsSync(at(".slipway", "locks"))).toBe(false);
   });
 });

@@ -141,13 +141,13 @@ export class DirectoryContentStore implements ContentStore {
     const lock = this.ingests.hold(ref);
     try {
       if (this.ingests.status(ref) === undefined) throw noIngest(ref);
-      await this.ingests.remove(ref);
+      this.ingests.remove(ref);
     } finally {
       lock.release();
     }
   }
 
-  /** Removes what killed processes left: directories of ingests that are none, and labels of blobs that never came to be. */
+  /** Removes what killed processes left: what was known of ingests that are gone, and labels of blobs that never came to be. */
   async tidy(): Promise<void> {
     this.ingests.tidy();
     for (const algorithm of ["sha256", "sha512"] as const) {
@@ -198,18 +198,19 @@ export class DirectoryContentStore implements ContentStore {
         // Before the blob can be seen; labels of a blob that was there once go, too.
         await this.#writeLabels(digest, labels);
         try {
-          chmodSync(data, 0o444);
-          makeDirectory(directory, () => renameSync(data, join(directory, name)));
+          const path = join(directory, name);
+          makeDirectory(directory, () => renameSync(data, path));
+          chmodSync(path, 0o444);
         } catch (error) {
           throw hostError(error, `commit blob ${digest}`);
         }
       });
     } catch (error) {
-      if (error instanceof SlipwayError && error.code === "ALREADY_EXISTS") await this.ingests.remove(ref);
+      if (error instanceof SlipwayError && error.code === "ALREADY_EXISTS") this.ingests.remove(ref);
       throw error;
     }
     if (this.#durable) await syncDirectory(directory);
-    await this.ingests.remove(ref);
+    this.ingests.remove(ref);
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

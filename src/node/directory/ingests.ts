@@ -8,18 +8,20 @@ import { SlipwayError } from "../../errors.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import { fileSourceOfSize } from "../file-source.ts";
 import { hostError } from "../host-error.ts";
-import { entriesOf, makeDirectoryFor, removeIfEmpty } from "./files.ts";
+import { entriesOf, makeDirectory } from "./files.ts";
 import { type LayoutPaths, statOf } from "./layout.ts";
 import type { HeldLock, Locks } from "./locks.ts";
 
-/** One ingest's directory: `data` are the bytes, `state.json` what is known of them. It exists as long as `data` does. */
+/** One ingest's files: the bytes, and what is known of them. It exists as long as the first does. */
 export interface IngestFiles {
-  readonly directory: string;
   readonly data: string;
   readonly state: string;
 }
 
-/** Ingests under `.slipway/ingests`, one directory each, named by the hash of the ref. */
+const DATA = ".data";
+const STATE = ".json";
+
+/** Ingests under `.slipway/ingests`, two files each, named by the hash of the ref. */
 export class Ingests {
   readonly #paths: LayoutPaths;
   readonly #locks: Locks;
@@ -30,7 +32,7 @@ export class Ingests {
   }
 
   files(ref: string): IngestFiles {
-    return this.#filesIn(nameOf(ref));
+    return this.#filesOf(nameOf(ref));
   }
 
   /** @throws SlipwayError `UNAVAILABLE` if another writer holds the ref */
@@ -47,9 +49,11 @@ export class Ingests {
   }
 
   *statuses(): Generator<IngestStatus, void, undefined> {
-    for (const entry of entriesOf(this.#paths.ingests)) {
-      const status = this.#read(this.#filesIn(entry.name));
-      if (status !== undefined && nameOf(status.ref) === entry.name) yield status;
+    for (const { name } of entriesOf(this.#paths.ingests)) {
+      if (!name.endsWith(DATA)) continue;
+      const hash = name.slice(0, -DATA.length);
+      const status = this.#read(this.#filesOf(hash));
+      if (status !== undefined && nameOf(status.ref) === hash) yield status;
     }
   }
 
@@ -63,10 +67,10 @@ export class Ingests {
 
   /** Opens the data file for writing, made anew or with what is there. The caller holds the ref. */
   async open(status: IngestStatus): Promise<FileHandle> {
-    const { directory, data, state } = this.files(status.ref);
+    const { data, state } = this.files(status.ref);
     try {
       const { ref, total, expected } = status;
-      await makeDirectoryFor(directory, async () => writeFileSync(state, JSON.stringify({ ref, total, expected })));
+      makeDirectory(this.#paths.ingests, () => writeFileSync(state, JSON.stringify({ ref, total, expected })));
       return await open(data, status.offset === 0 ? "w+" : "r+", 0o644);
     } catch (error) {
       throw hostError(error, `write ${data}`);
@@ -80,35 +84,41 @@ export class Ingests {
   }
 
   /** Removes all of an ingest; the data first, with which it ends. The caller holds the ref. */
-  async remove(ref: string): Promise<void> {
-    const { directory, data } = this.files(ref);
-    try {
-      rmSync(data, { force: true });
-      rmSync(directory, { recursive: true, force: true });
-    } catch (error) {
-      throw hostError(error, `remove ${directory}`);
-    }
-    await removeIfEmpty(this.#paths.ingests);
+  remove(ref: string): void {
+    this.#remove(this.files(ref));
   }
 
-  /** Removes directories that hold no ingest: a process was killed between making or ending one and tidying up. */
+  /** Removes what a process left that was killed while it made or ended an ingest: nobody could go on with it. */
   tidy(): void {
-    for (const { name } of entriesOf(this.#paths.ingests)) {
-      const { directory, data } = this.#filesIn(name);
-      if (!/^[0-9a-f]{64}$/.test(name) || statOf(data) !== undefined) continue;
-      const lock = this.#locks.tryAcquire(`ingest-${name}`);
+    for (const entry of entriesOf(this.#paths.ingests)) {
+      const hash = entry.name.slice(0, 64);
+      if (!entry.isFile() || !/^[0-9a-f]{64}\.(?:data|json)$/.test(entry.name) || this.#isWhole(hash)) continue;
+      const lock = this.#locks.tryAcquire(`ingest-${hash}`);
       if (lock === undefined) continue;
       try {
-        if (statOf(data) === undefined) rmSync(directory, { recursive: true, force: true });
+        if (!this.#isWhole(hash)) this.#remove(this.#filesOf(hash));
       } finally {
         lock.release();
       }
     }
   }
 
-  #filesIn(name: string): IngestFiles {
-    const directory = join(this.#paths.ingests, name);
-    return { directory, data: join(directory, "data"), state: join(directory, "state.json") };
+  #isWhole(hash: string): boolean {
+    const ref = this.#read(this.#filesOf(hash))?.ref;
+    return ref !== undefined && nameOf(ref) === hash;
+  }
+
+  #remove({ data, state }: IngestFiles): void {
+    try {
+      rmSync(data, { force: true });
+      rmSync(state, { force: true });
+    } catch (error) {
+      throw hostError(error, `remove ${data}`);
+    }
+  }
+
+  #filesOf(hash: string): IngestFiles {
+    return { data: join(this.#paths.ingests, hash + DATA), state: join(this.#paths.ingests, hash + STATE) };
   }
 
   #read(files: IngestFiles): IngestStatus | undefined {
