@@ -7,6 +7,8 @@ import { resumeCases } from "./conformance/resume.ts";
 import { writerCases } from "./conformance/writers.ts";
 import type { ContentStore } from "./store.ts";
 
+export type { ConformanceCase } from "../conformance.ts";
+
 /** What the suite may do besides opening a store. */
 export interface ContentStoreConformanceOptions {
   /**

@@ -7,7 +7,7 @@ import {
   put,
   type StoreCase,
   sampleBytes,
-  using,
+  withWriter,
 } from "./support.ts";
 
 /** What a commit takes and refuses, and the state it leaves. */
@@ -18,7 +18,7 @@ export const commitCases: readonly StoreCase[] = [
       const bytes = sampleBytes(1, 256);
       const { digest } = await put(store, bytes, { labels: { first: "yes" } });
       for (const expected of [digest, undefined]) {
-        await using(await store.writer({ ref: "again" }), async (writer) => {
+        await withWriter(await store.writer({ ref: "again" }), async (writer) => {
           await writer.write(bytes);
           await assertRejects(
             writer.commit({ size: 256, digest: expected, labels: { second: "yes" } }),
@@ -61,7 +61,7 @@ export const commitCases: readonly StoreCase[] = [
     async run(store) {
       const bytes = sampleBytes(4, 100);
       const other = digestOfBytes(sampleBytes(5, 100));
-      await using(await store.writer({ ref: "r" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "r" }), async (writer) => {
         await writer.write(bytes);
         const error = await assertRejects(writer.commit({ size: 100, digest: other }), "DIGEST_MISMATCH", "commit");
         for (const digest of [other, digestOfBytes(bytes)]) {
@@ -70,7 +70,7 @@ export const commitCases: readonly StoreCase[] = [
       });
       assertEqual(await blobDigests(store), [], "blobs");
       assertEqual((await store.status("r")).offset, 100, "offset of the ingest");
-      await using(await store.writer({ ref: "r", digest: other }), async (writer) => {
+      await withWriter(await store.writer({ ref: "r", digest: other }), async (writer) => {
         await assertRejects(writer.commit(), "DIGEST_MISMATCH", "commit against the digest the writer was opened with");
       });
       await store.abort("r");
@@ -84,12 +84,12 @@ export const commitCases: readonly StoreCase[] = [
         ["longer", 99],
         ["shorter", 101],
       ] as const) {
-        await using(await store.writer({ ref }), async (writer) => {
+        await withWriter(await store.writer({ ref }), async (writer) => {
           await writer.write(bytes);
           const error = await assertRejects(writer.commit({ size }), "SIZE_MISMATCH", `commit of ${ref}`);
           assert(/\b100\b/.test(error.message) && error.message.includes(String(size)), `both sizes: ${error.message}`);
         });
-        await using(await store.writer({ ref, size }), async (writer) => {
+        await withWriter(await store.writer({ ref, size }), async (writer) => {
           await assertRejects(writer.commit(), "SIZE_MISMATCH", `commit of ${ref} against the writer's size`);
         });
       }
@@ -101,7 +101,7 @@ export const commitCases: readonly StoreCase[] = [
     name: "can be committed after a refused commit, by the same writer or the next",
     async run(store) {
       const bytes = sampleBytes(7, 100);
-      await using(await store.writer({ ref: "same" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "same" }), async (writer) => {
         await writer.write(sampleBytes(8, 120));
         await assertRejects(writer.commit({ size: 100 }), "SIZE_MISMATCH", "commit");
         await writer.truncate(0);
@@ -110,11 +110,11 @@ export const commitCases: readonly StoreCase[] = [
       });
       await assertBlob(store, bytes);
       const next = sampleBytes(9, 100);
-      await using(await store.writer({ ref: "next" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "next" }), async (writer) => {
         await writer.write(next);
         await assertRejects(writer.commit({ size: 1 }), "SIZE_MISMATCH", "commit");
       });
-      await using(await store.writer({ ref: "next" }), (writer) => writer.commit({ size: 100 }));
+      await withWriter(await store.writer({ ref: "next" }), (writer) => writer.commit({ size: 100 }));
       await assertBlob(store, next);
     },
   },
@@ -123,14 +123,14 @@ export const commitCases: readonly StoreCase[] = [
     async run(store) {
       const bytes = sampleBytes(10, 3000);
       const digest = digestOfBytes(bytes, "sha512");
-      await using(await store.writer({ ref: "early", digest }), async (writer) => {
+      await withWriter(await store.writer({ ref: "early", digest }), async (writer) => {
         await writer.write(bytes);
         assertEqual(writer.digest(), digest, "digest");
         await writer.commit();
       });
       await assertBlob(store, bytes, {}, "sha512");
       const late = sampleBytes(11, 3000);
-      await using(await store.writer({ ref: "late" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "late" }), async (writer) => {
         await writer.write(late);
         await assertRejects(writer.commit({ digest }), "DIGEST_MISMATCH", "commit of other content");
         assertEqual((await writer.commit({ digest: digestOfBytes(late, "sha512") })).size, 3000, "size");

@@ -1,5 +1,5 @@
 import { assertEqual, assertRejects } from "../../conformance.ts";
-import { assertBlob, ingestRefs, leaveIngest, type StoreCase, sampleBytes, using } from "./support.ts";
+import { assertBlob, ingestRefs, leaveIngest, type StoreCase, sampleBytes, withWriter } from "./support.ts";
 
 /** One writer at a time holds a ref. */
 export const holdCases: readonly StoreCase[] = [
@@ -10,7 +10,7 @@ export const holdCases: readonly StoreCase[] = [
       await assertRejects(store.writer({ ref: "r" }), "UNAVAILABLE", "second writer");
       await first.write(sampleBytes(1, 10));
       await first.close();
-      await using(await store.writer({ ref: "r" }), async (second) => {
+      await withWriter(await store.writer({ ref: "r" }), async (second) => {
         assertEqual(second.status().offset, 10, "offset");
         await first.close();
         await assertRejects(store.writer({ ref: "r" }), "UNAVAILABLE", "the first writer's late close frees nothing");
@@ -35,7 +35,7 @@ export const holdCases: readonly StoreCase[] = [
       const first = await store.writer({ ref: "r" });
       await first.write(sampleBytes(1, 10));
       await first.commit();
-      await using(await store.writer({ ref: "r" }), async (second) => {
+      await withWriter(await store.writer({ ref: "r" }), async (second) => {
         assertEqual(second.status().offset, 0, "offset of a new ingest");
         await first.close();
         await second.write(sampleBytes(2, 10));
@@ -49,7 +49,7 @@ export const holdCases: readonly StoreCase[] = [
     async run(store) {
       await assertRejects(store.abort("none"), "NOT_FOUND", "abort of nothing");
       await leaveIngest(store, { ref: "left" }, sampleBytes(1, 10));
-      await using(await store.writer({ ref: "held" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "held" }), async (writer) => {
         await assertRejects(store.abort("held"), "UNAVAILABLE", "abort of a held ingest");
         await store.abort("left");
         assertEqual(await ingestRefs(store), ["held"], "ingests");
@@ -57,7 +57,7 @@ export const holdCases: readonly StoreCase[] = [
         await writer.write(sampleBytes(2, 10));
         await writer.commit();
       });
-      await using(await store.writer({ ref: "left" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "left" }), async (writer) => {
         assertEqual(writer.status().offset, 0, "offset after abort");
       });
     },

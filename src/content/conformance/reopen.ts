@@ -1,6 +1,15 @@
 import { assertEqual, assertRejects, type ConformanceCase } from "../../conformance.ts";
 import type { ContentStore } from "../store.ts";
-import { assertBlob, collect, digestOfBytes, ingestRefs, leaveIngest, put, sampleBytes, using } from "./support.ts";
+import {
+  assertBlob,
+  collect,
+  digestOfBytes,
+  ingestRefs,
+  leaveIngest,
+  put,
+  sampleBytes,
+  withWriter,
+} from "./support.ts";
 
 /** What two objects over one store that persists must keep to, as two processes would. */
 export function reopenCases(
@@ -27,7 +36,7 @@ export function reopenCases(
       const digest = digestOfBytes(bytes);
       await leaveIngest(one, { ref: "r", size: 1000, digest }, bytes.subarray(0, 400));
       assertEqual(await other.status("r"), { ref: "r", offset: 400, total: 1000, expected: digest }, "status");
-      await using(await other.writer({ ref: "r" }), async (writer) => {
+      await withWriter(await other.writer({ ref: "r" }), async (writer) => {
         assertEqual(writer.digest(), digestOfBytes(bytes.subarray(0, 400)), "digest of what was there");
         await writer.write(bytes.subarray(400));
         await writer.commit();
@@ -36,7 +45,7 @@ export function reopenCases(
       assertEqual(await ingestRefs(one), [], "ingests");
     }),
     twoOf("lets one writer hold a ref, whichever object opened it", async (one, other) => {
-      await using(await one.writer({ ref: "r" }), async (writer) => {
+      await withWriter(await one.writer({ ref: "r" }), async (writer) => {
         await writer.write(sampleBytes(3, 10));
         await assertRejects(other.writer({ ref: "r" }), "UNAVAILABLE", "writer of the other object");
         await assertRejects(other.abort("r"), "UNAVAILABLE", "abort by the other object");

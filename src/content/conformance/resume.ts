@@ -10,7 +10,7 @@ import {
   put,
   type StoreCase,
   sampleBytes,
-  using,
+  withWriter,
 } from "./support.ts";
 
 type Finish = (store: ContentStore, writer: ContentWriter, bytes: Uint8Array, written: number) => Promise<void>;
@@ -26,7 +26,7 @@ const resumeBy = (name: string, finish: Finish): StoreCase => ({
         const written = Math.floor(size * part);
         const options = { ref: `ref-${size}-${part}`, size, digest: digestOfBytes(bytes) };
         await leaveIngest(store, options, bytes.subarray(0, written));
-        await using(await store.writer(options), async (writer) => {
+        await withWriter(await store.writer(options), async (writer) => {
           assertEqual(writer.status().offset, written, "offset of the resumed writer");
           await finish(store, writer, bytes, written);
         });
@@ -55,12 +55,12 @@ export const resumeCases: readonly StoreCase[] = [
       const digest = digestOfBytes(bytes);
       const options = { ref: "cb", size: 256, digest };
       const expected = { ref: "cb", offset: 128, total: 256, expected: digest };
-      await using(await store.writer(options), async (writer) => {
+      await withWriter(await store.writer(options), async (writer) => {
         await writer.write(bytes.subarray(0, 128));
         assertEqual(writer.status(), expected, "status of the first writer");
       });
       assertEqual(await store.status("cb"), expected, "status between the writers");
-      await using(await store.writer(options), async (writer) => {
+      await withWriter(await store.writer(options), async (writer) => {
         assertEqual(writer.status(), expected, "status of the second writer");
         assertEqual(writer.digest(), digestOfBytes(bytes.subarray(0, 128)), "digest of what was there");
         await writer.write(bytes.subarray(128));
@@ -76,7 +76,7 @@ export const resumeCases: readonly StoreCase[] = [
       const bytes = sampleBytes(2, 64);
       const digest = digestOfBytes(bytes);
       await leaveIngest(store, { ref: "r", size: 64, digest }, bytes.subarray(0, 10));
-      await using(await store.writer({ ref: "r" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "r" }), async (writer) => {
         assertEqual(writer.status(), { ref: "r", offset: 10, total: 64, expected: digest }, "status");
         await writer.write(sampleBytes(3, 54));
         await assertRejects(writer.commit(), "DIGEST_MISMATCH", "commit of other content");
@@ -92,7 +92,7 @@ export const resumeCases: readonly StoreCase[] = [
       await assertRejects(store.writer({ ref: "r", size: 11 }), "FAILED_PRECONDITION", "another size");
       assertEqual((await store.status("r")).offset, 5, "offset afterwards");
       await store.abort("r");
-      await using(await store.writer({ ref: "r", digest: other }), async (writer) => {
+      await withWriter(await store.writer({ ref: "r", digest: other }), async (writer) => {
         assertEqual(writer.status().offset, 0, "offset after abort");
       });
     },
@@ -141,7 +141,7 @@ export const resumeCases: readonly StoreCase[] = [
     name: "truncates to any smaller size only",
     async run(store) {
       const bytes = sampleBytes(5, 100);
-      await using(await store.writer({ ref: "t" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "t" }), async (writer) => {
         await writer.write(bytes);
         for (const size of [101, -1, 1.5])
           await assertRejects(writer.truncate(size), "OUT_OF_RANGE", `truncate to ${size}`);

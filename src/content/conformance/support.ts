@@ -54,11 +54,11 @@ export async function put(
 
 /** Begins an ingest of `bytes` and leaves it. */
 export async function leaveIngest(store: ContentStore, options: WriterOptions, bytes: Uint8Array): Promise<void> {
-  await using(await store.writer(options), (writer) => writer.write(bytes));
+  await withWriter(await store.writer(options), (writer) => writer.write(bytes));
 }
 
 /** Works with a writer and closes it in any case. */
-export async function using<T>(writer: ContentWriter, work: (writer: ContentWriter) => Promise<T>): Promise<T> {
+export async function withWriter<T>(writer: ContentWriter, work: (writer: ContentWriter) => Promise<T>): Promise<T> {
   try {
     return await work(writer);
   } finally {

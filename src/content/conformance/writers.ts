@@ -8,7 +8,7 @@ import {
   put,
   type StoreCase,
   sampleBytes,
-  using,
+  withWriter,
 } from "./support.ts";
 
 /** Writing from beginning to end. */
@@ -20,7 +20,7 @@ export const writerCases: readonly StoreCase[] = [
       for (const [i, bytes] of blobs.entries()) {
         const size = i & 1 ? bytes.byteLength : undefined;
         const digest = i & 2 ? digestOfBytes(bytes) : undefined;
-        await using(await store.writer({ ref: `c${i}`, size, digest }), async (writer) => {
+        await withWriter(await store.writer({ ref: `c${i}`, size, digest }), async (writer) => {
           for (let at = 0; at < bytes.byteLength; at += 32) await writer.write(bytes.subarray(at, at + 32));
           const info = await writer.commit({ labels: { number: String(i) } });
           assertEqual(info, { digest: digestOfBytes(bytes), size: bytes.byteLength, labels: { number: String(i) } });
@@ -57,7 +57,7 @@ export const writerCases: readonly StoreCase[] = [
     name: "writes a blob of some megabytes in uneven pieces",
     async run(store) {
       const bytes = sampleBytes(7, 3 * 1024 * 1024 + 17);
-      await using(await store.writer({ ref: "large" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "large" }), async (writer) => {
         let at = 0;
         for (let length = 1; at < bytes.byteLength; length = length * 3 + 1) {
           await writer.write(bytes.subarray(at, at + length));
@@ -72,7 +72,7 @@ export const writerCases: readonly StoreCase[] = [
     name: "takes the bytes in: the caller may reuse the array after write",
     async run(store) {
       const buffer = new Uint8Array(100);
-      await using(await store.writer({ ref: "reused" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "reused" }), async (writer) => {
         for (const value of [1, 2, 3]) await writer.write(buffer.fill(value));
         await writer.commit();
       });
@@ -84,7 +84,7 @@ export const writerCases: readonly StoreCase[] = [
     name: "keeps the order of writes that are not waited for",
     async run(store) {
       const bytes = sampleBytes(8, 1000);
-      await using(await store.writer({ ref: "eager" }), async (writer) => {
+      await withWriter(await store.writer({ ref: "eager" }), async (writer) => {
         const writes: Promise<void>[] = [];
         for (let at = 0; at < 1000; at += 100) writes.push(writer.write(bytes.subarray(at, at + 100)));
         await Promise.all([...writes, writer.commit()]);
@@ -97,7 +97,7 @@ export const writerCases: readonly StoreCase[] = [
     async run(store) {
       const bytes = sampleBytes(9, 256);
       const digest = digestOfBytes(bytes);
-      await using(await store.writer({ ref: "c1", size: 256, digest }), async (writer) => {
+      await withWriter(await store.writer({ ref: "c1", size: 256, digest }), async (writer) => {
         let at = 0;
         for (const end of [0, 64, 192, 256]) {
           await writer.write(bytes.subarray(at, end));
@@ -121,7 +121,7 @@ export const writerCases: readonly StoreCase[] = [
     async run(store) {
       const bytes = sampleBytes(10, 100);
       const digest = digestOfBytes(bytes);
-      await using(await store.writer({ ref: "hidden", digest }), async (writer) => {
+      await withWriter(await store.writer({ ref: "hidden", digest }), async (writer) => {
         await writer.write(bytes);
         await assertRejects(store.info(digest), "NOT_FOUND", "info");
         await assertRejects(collect(store.open(digest)), "NOT_FOUND", "open");
