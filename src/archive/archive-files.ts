@@ -105,7 +105,7 @@ function digestInPath(path: string): Digest | undefined {
 }
 
 const twice = (path: string): SlipwayError =>
-  invalid(`it has two different entries of the name ${path}, of which every reader may choose another one`);
+  invalid(`it has two different entries named ${JSON.stringify(path)}, of which readers may choose either`);
 
 /** What is wrong with an archive as a whole. */
 export function invalid(reason: string, cause?: unknown): SlipwayError {

@@ -119,4 +119,4 @@ class DockerLayers {
   }
 }
 
-const LAYER_TYPES = { plain: OCI_TYPES.layer, gzip: OCI_TYPES.layerGzip, zstd: OCI_TYPES.layerZstd } as const;
+const LAYER_TYPES = { uncompressed: OCI_TYPES.layer, gzip: OCI_TYPES.layerGzip, zstd: OCI_TYPES.layerZstd } as const;

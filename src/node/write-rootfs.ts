@@ -175,7 +175,7 @@ class RootfsWriter {
         // The owner first: changing it clears the setuid bits.
         if (this.#options.preserveOwner) await file.chown(node.uid, node.gid);
         await file.chmod(node.mode);
-        await file.utimes(node.mtime, node.mtime);
+        await file.utimes(hostTime(node.mtime), hostTime(node.mtime));
       });
     } finally {
       await file.close();
@@ -202,12 +202,13 @@ class RootfsWriter {
   }
 
   async #setAttributes(host: string | Buffer, node: TreeNode): Promise<void> {
+    const time = hostTime(node.mtime);
     if (this.#options.preserveOwner) await lchown(host, node.uid, node.gid);
     if (node.type === "symlink") {
-      await lutimes(host, node.mtime, node.mtime);
+      await lutimes(host, time, time);
     } else {
       await chmod(host, node.mode);
-      await utimes(host, node.mtime, node.mtime);
+      await utimes(host, time, time);
     }
   }
 
@@ -232,6 +233,9 @@ class RootfsWriter {
 function toHostName(name: string): string | Buffer {
   return /\p{Surrogate}/u.test(name) ? Buffer.from(encodeName(name)) : name;
 }
+
+/** Node takes a negative number for "now", and a date for what it says. */
+const hostTime = (seconds: number): number | Date => (seconds < 0 ? new Date(seconds * 1000) : seconds);
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { type ArchiveSource, type WriteArchiveOptions, writeArchive } from "../../src/archive/index.ts";
 import { readAll } from "../../src/bytes.ts";
 import { createMemoryContentStore, writeBlob } from "../../src/content/index.ts";
-import { digestHex, OCI_TYPES, parseIndex, serialiseManifest } from "../../src/oci/index.ts";
+import { type Digest, digestHex, OCI_TYPES, parseIndex, serialiseManifest } from "../../src/oci/index.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import { readTar, type TarHeader } from "../../src/tar/index.ts";
-import { sampleImage, sampleIndex } from "../support/sample-image.ts";
+import { sampleImage, sampleIndex, storeWith } from "../support/sample-image.ts";
 
 const LIMIT = 64 * 1024 * 1024;
 const AMD64 = { architecture: "amd64", os: "linux" };
@@ -30,7 +30,7 @@ async function entriesOf(
   return entries;
 }
 
-const blob = (digest: `sha256:${string}`): string => `blobs/sha256/${digestHex(digest as never)}`;
+const blob = (digest: Digest): string => `blobs/sha256/${digestHex(digest)}`;
 const json = (entry: Entry | undefined): unknown => JSON.parse(entry?.text ?? "null");
 
 describe("writeArchive", () => {
@@ -194,7 +194,7 @@ describe("writeArchive", () => {
         for await (const chunk of chunks) yield chunk.map((byte) => byte ^ 1);
       })();
     };
-    const corrupt = Object.assign(Object.create(content), { open });
+    const corrupt = storeWith(content, { open });
     await expect(entriesOf({ ...image, content: corrupt })).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
   });
 

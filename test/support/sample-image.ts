@@ -19,8 +19,8 @@ import { type TarHeader, writeTar } from "../../src/tar/index.ts";
 /** A file of a sample layer: text or bytes are a regular file; attributes are said as in a tar header. */
 export type SampleFile = string | Uint8Array | (Partial<TarHeader> & { readonly content?: string | Uint8Array });
 
-/** Files by path without a leading slash, in the order of the layer. */
-export type SampleLayer = Readonly<Record<string, SampleFile>>;
+/** Files by path without a leading slash, in the order of the layer; pairs where a path comes twice. */
+export type SampleLayer = Readonly<Record<string, SampleFile>> | readonly (readonly [string, SampleFile])[];
 
 /** What a sample image is made of. */
 export interface SampleOptions {
@@ -48,7 +48,8 @@ const LIMIT = 64 * 1024 * 1024;
 
 /** The tar of a layer: files 0644, directories 0755, owner 0:0, time 0, unless a header says otherwise. */
 export async function sampleTar(files: SampleLayer): Promise<Uint8Array<ArrayBuffer>> {
-  const entries = Object.entries(files).map(([name, file]) => {
+  const pairs: readonly (readonly [string, SampleFile])[] = isList(files) ? files : Object.entries(files);
+  const entries = pairs.map(([name, file]) => {
     const given = typeof file === "string" || file instanceof Uint8Array ? { content: file } : file;
     const { content: data = "", type = "file", ...header } = given;
     const content = typeof data === "string" ? new TextEncoder().encode(data) : data;
@@ -57,6 +58,8 @@ export async function sampleTar(files: SampleLayer): Promise<Uint8Array<ArrayBuf
   });
   return await readAll(writeTar(entries), LIMIT);
 }
+
+const isList = (files: SampleLayer): files is readonly (readonly [string, SampleFile])[] => Array.isArray(files);
 
 /** Writes an image's blobs to a store. The default image has two small layers. */
 export async function sampleImage(content: ContentStore, options: SampleOptions = {}): Promise<SampleImage> {
@@ -107,4 +110,14 @@ export async function blobBytes(content: ContentStore, digest: Digest): Promise<
   const chunks: Uint8Array[] = [];
   for await (const chunk of content.open(digest)) chunks.push(chunk);
   return concatBytes(chunks);
+}
+
+/** The same store, with some of its methods replaced. */
+export function storeWith(store: ContentStore, changes: Partial<ContentStore>): ContentStore {
+  return new Proxy(store, {
+    get(target, key) {
+      const value: unknown = Reflect.get(Object.hasOwn(changes, key) ? changes : target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }

@@ -4,8 +4,9 @@ import { it } from "vitest";
 const required = process.env.SLIPWAY_REQUIRE_ALL === "1";
 const known = new Map<string, boolean>();
 
-/** Whether a program is on the PATH. */
+/** Whether a program is on the PATH. `root` stands for the rights that a program needs. */
 export function hasTool(name: string): boolean {
+  if (name === "root") return process.getuid?.() === 0;
   let found = known.get(name);
   if (found === undefined) {
     try {
@@ -34,9 +35,9 @@ export function itWith(
     it(name, run, timeout);
   } else if (required) {
     it(name, () => {
-      throw new Error(`${missing.join(", ")} not installed, and SLIPWAY_REQUIRE_ALL=1 forbids skipping`);
+      throw new Error(`${missing.join(", ")} not there, and SLIPWAY_REQUIRE_ALL=1 forbids skipping`);
     });
   } else {
-    it.skip(`${name} (skipped: ${missing.join(", ")} not installed)`, run);
+    it.skip(`${name} (skipped: ${missing.join(", ")} not there)`, run);
   }
 }

@@ -12,6 +12,8 @@ export interface Containerd {
   commit(name: string, parent: string | undefined, change: (root: string) => Promise<void>): Promise<void>;
   /** A file with the layer that containerd's differ writes, as an uncompressed tar: from `lower`, or of all of `upper`. */
   diff(lower: string | undefined, upper: string): Promise<string>;
+  /** Runs `ctr` against it and gives what it prints. */
+  ctr(...args: string[]): Promise<string>;
   /** Ends it and removes all that it had. */
   stop(): Promise<void>;
 }
@@ -69,6 +71,7 @@ export async function startContainerd(): Promise<Containerd> {
   let mounts = 0;
   let diffs = 0;
   return {
+    ctr,
     async commit(name, parent, change) {
       const root = join(home, `mount-${mounts++}`);
       await mkdir(root);

@@ -5,6 +5,8 @@ import { type Output, run } from "./run.ts";
 /** Podman with a storage of its own. Needs root. */
 export interface Podman {
   podman(args: readonly string[]): Promise<Output>;
+  /** Loads an archive and gives the name under which podman has it. */
+  load(file: string): Promise<string>;
   /** Runs a container of `image` without network and gives what it printed. */
   runImage(image: string, args?: readonly string[]): Promise<string>;
   stop(): Promise<void>;
@@ -22,6 +24,12 @@ export async function openPodman(directory: string): Promise<Podman> {
   const podman: Podman["podman"] = (args) => run("podman", [...options, ...args]);
   return {
     podman,
+    async load(file) {
+      const { stdout } = await podman(["load", "-i", file]);
+      const name = /Loaded image(?:\(s\))?: (\S+)/.exec(stdout)?.[1];
+      if (name === undefined) throw new Error(`podman did not say what it loaded:\n${stdout}`);
+      return name;
+    },
     async runImage(image, args = []) {
       const limits = ["--ulimit", "nofile=1024:4096", "--ulimit", "nproc=4096:4096"];
       const { stdout } = await podman(["run", "--rm", ...limits, "--network", "none", image, ...args]);

@@ -10,10 +10,10 @@ export interface Output {
 export function run(
   command: string,
   args: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string; readonly input?: string } = {},
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
 ): Promise<Output> {
   return new Promise((resolve, reject) => {
-    const child = execFile(
+    execFile(
       command,
       args,
       { env: options.env ?? process.env, cwd: options.cwd, maxBuffer: 64 * 1024 * 1024, encoding: "utf8" },
@@ -22,6 +22,5 @@ export function run(
         else reject(new Error(`${command} ${args.join(" ")} failed:\n${stderr}${stdout}`, { cause: error }));
       },
     );
-    child.stdin?.end(options.input ?? "");
   });
 }

@@ -1,0 +1,165 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type ContentStore, createMemoryContentStore } from "../../src/content/index.ts";
+import { type RootfsWarning, writeRootfs } from "../../src/node/write-rootfs.ts";
+import { createSnapshotter, type Tree, type WritableSnapshot } from "../../src/snapshots/index.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { itWith } from "../support/tools.ts";
+
+async function treeOf(fill: (work: WritableSnapshot) => Promise<void>): Promise<{ tree: Tree; content: ContentStore }> {
+  const content = createMemoryContentStore();
+  const work = await createSnapshotter({ content }).prepare("work");
+  await fill(work);
+  return { tree: await work.tree(), content };
+}
+
+const target = (): string => join(temporaryDirectory(), "out");
+
+describe("writeRootfs", () => {
+  it("writes files, directories and links with their modes and times", async () => {
+    const { tree, content } = await treeOf(async (work) => {
+      await work.mkdir("/etc", { mode: 0o500, mtime: 1000 });
+      await work.writeFile("/etc/conf", "text\n", { mode: 0o4711, mtime: -3 });
+      await work.link("/etc/conf", "/other");
+      await work.symlink("/etc/passwd", "/link", { mtime: 2000 });
+      await work.link("/link", "/link-2");
+      await work.writeFile("/empty", "");
+    });
+    const out = target();
+    await writeRootfs(tree, content, out);
+    expect(readdirSync(out).sort()).toEqual(["empty", "etc", "link", "link-2", "other"]);
+    expect(readFileSync(join(out, "etc/conf"), "utf8")).toBe("text\n");
+    const stat = (path: string) => lstatSync(join(out, path));
+    expect(stat("etc").mode & 0o7777).toBe(0o500);
+    expect(stat("etc").mtimeMs).toBe(1_000_000);
+    expect(stat("etc/conf").mode & 0o7777).toBe(0o4711);
+    expect(stat("etc/conf").mtimeMs).toBe(-3000);
+    expect(stat("other").ino).toBe(stat("etc/conf").ino);
+    expect(readlinkSync(join(out, "link"))).toBe("/etc/passwd");
+    expect(stat("link").mtimeMs).toBe(2_000_000);
+    expect(stat("link-2").ino).toBe(stat("link").ino);
+    expect(stat("empty").size).toBe(0);
+  });
+
+  it("writes names that are not UTF-8", async () => {
+    const { tree, content } = await treeOf(async (work) => {
+      await work.writeFile("/caf\udce9", "1");
+      await work.symlink("caf\udce9", "/ö");
+    });
+    const out = target();
+    await writeRootfs(tree, content, out);
+    expect(
+      readdirSync(out, { encoding: "buffer" })
+        .map((name) => name.toString("latin1"))
+        .sort(),
+    ).toEqual(["caf\u00e9", "\u00c3\u00b6"].sort());
+    expect(readFileSync(join(out, "ö"), "utf8")).toBe("1");
+  });
+
+  it("takes an empty directory, and no other", async () => {
+    const { tree, content } = await treeOf((work) => work.writeFile("/a", "1"));
+    const empty = temporaryDirectory();
+    await writeRootfs(tree, content, empty);
+    expect(readdirSync(empty)).toEqual(["a"]);
+    await expect(writeRootfs(tree, content, empty)).rejects.toMatchObject({ code: "NOT_EMPTY" });
+    const file = join(temporaryDirectory(), "file");
+    writeFileSync(file, "");
+    await expect(writeRootfs(tree, content, file)).rejects.toMatchObject({ code: "NOT_A_DIRECTORY" });
+    await expect(writeRootfs(tree, content, join(target(), "deeper"))).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("never follows a symlink out of the directory", async () => {
+    const outside = temporaryDirectory();
+    const { tree, content } = await treeOf(async (work) => {
+      await work.symlink(outside, "/a");
+      await work.writeFile("/b", "1", { mode: 0o600 });
+    });
+    // A host that takes two names for one, as those that ignore case do: the second is refused, not followed.
+    const entries = new Map(tree.root.entries);
+    entries.set("./a", { ...(entries.get("b") ?? tree.root) });
+    const hostile: Tree = { ...tree, root: { ...tree.root, entries } };
+    await expect(writeRootfs(hostile, content, target())).rejects.toMatchObject({ code: "INVALID_PATH" });
+    for (const name of ["..", ".", "", "x/../y", "a\0b"]) {
+      const bad: Tree = { ...tree, root: { ...tree.root, entries: new Map([[name, tree.root]]) } };
+      await expect(writeRootfs(bad, content, target())).rejects.toMatchObject({ code: "INVALID_PATH" });
+    }
+    await writeRootfs(tree, content, target());
+    expect(readdirSync(outside)).toEqual([]);
+  });
+
+  it("removes what it wrote when it fails, and only that", async () => {
+    const { tree, content } = await treeOf(async (work) => {
+      await work.mkdir("/a", { mode: 0o500 });
+      await work.writeFile("/a/first", "1");
+      await work.writeFile("/z", "gone");
+    });
+    const gone = tree.root.entries.get("z");
+    if (gone?.type !== "file") throw new Error("no file");
+    await content.delete(gone.content);
+    const out = target();
+    await expect(writeRootfs(tree, content, out)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(existsSync(out)).toBe(false);
+    mkdirSync(out);
+    const link = join(temporaryDirectory(), "link");
+    symlinkSync(out, link);
+    await expect(writeRootfs(tree, content, link)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(readdirSync(out)).toEqual([]);
+  });
+
+  it("stops when it is aborted", async () => {
+    const { tree, content } = await treeOf(async (work) => {
+      for (let i = 0; i < 10; i++) await work.writeFile(`/${i}`, `${i}`);
+    });
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const out = target();
+    const written = writeRootfs(tree, content, out, {
+      signal: controller.signal,
+      onProgress: ({ state }) => state === "running" && controller.abort(reason),
+    });
+    await expect(written).rejects.toBe(reason);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  itWith(["mknod"], "makes FIFOs, and says what it leaves out", async () => {
+    const { tree, content } = await treeOf(async (work) => {
+      await work.mknod("/p\udcff", "fifo", { mode: 0o640, mtime: 5 });
+      await work.link("/p\udcff", "/q");
+      await work.mknod("/sock", "socket");
+      await work.writeFile("/x", "1", { xattrs: { "user.a": "b" } });
+    });
+    const out = target();
+    const warnings: RootfsWarning[] = [];
+    await writeRootfs(tree, content, out, { onWarning: (warning) => warnings.push(warning) });
+    expect(lstatSync(join(out, "q")).isFIFO()).toBe(true);
+    expect(lstatSync(join(out, "q"))).toMatchObject({ nlink: 2, mtimeMs: 5000 });
+    expect(lstatSync(join(out, "q")).mode & 0o7777).toBe(0o640);
+    expect(readdirSync(out, { encoding: "buffer" })).toHaveLength(3);
+    expect(warnings.map(({ path }) => path)).toEqual(["/sock", "/x"]);
+    expect(warnings[1]?.message).toContain("user.a");
+  });
+
+  itWith(["root", "mknod"], "makes device nodes and gives files their owners", async () => {
+    const { tree, content } = await treeOf(async (work) => {
+      await work.mknod("/null", "char", { major: 1, minor: 3, mode: 0o666, uid: 3, gid: 4 });
+      await work.writeFile("/suid", "1", { mode: 0o6755, uid: 1, gid: 2 });
+      await work.symlink("x", "/link", { uid: 5, gid: 6 });
+    });
+    const out = target();
+    await writeRootfs(tree, content, out, { preserveOwner: true });
+    expect(lstatSync(join(out, "null"))).toMatchObject({ rdev: 0x103, uid: 3, gid: 4 });
+    expect(lstatSync(join(out, "suid"))).toMatchObject({ uid: 1, gid: 2 });
+    expect(lstatSync(join(out, "suid")).mode & 0o7777).toBe(0o6755);
+    expect(lstatSync(join(out, "link"))).toMatchObject({ uid: 5, gid: 6 });
+  });
+});
