@@ -1,0 +1,84 @@
+import type { Command } from "commander";
+import { collect } from "./collect.ts";
+import type { ConfigFlags } from "./config-options.ts";
+
+/** The flags of `slipway build` as commander has them. */
+export interface BuildFlags extends ConfigFlags {
+  readonly tag?: readonly string[];
+  readonly from?: string;
+  readonly dest: string;
+  readonly annotation?: readonly string[];
+  readonly platform?: readonly string[];
+  readonly preserveOwner?: boolean;
+  readonly preserveMtime?: boolean;
+  /** False: `--no-xattrs`. */
+  readonly xattrs: boolean;
+  readonly sourceDateEpoch?: string;
+  readonly output?: readonly string[];
+  readonly metadataFile?: string;
+  readonly iidfile?: string;
+  readonly progress: string;
+  readonly store?: string;
+  readonly quiet?: boolean;
+}
+
+/** Declares the flags, in the words of `docker buildx build` where it has them. */
+export function addBuildFlags(command: Command): Command {
+  return command
+    .optionsGroup("Image:")
+    .option("-t, --tag <name>", "name the image; may be given several times", collect)
+    .option("--from <image>", "build on scratch, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:TAG]")
+    .option(
+      "--platform <os/arch>",
+      "for which platform, or several by commas (default: this machine's, or the base's)",
+      collect,
+    )
+    .option("--annotation <key=value>", "annotate; index:KEY=VALUE and the like say where", collect)
+    .optionsGroup("Files:")
+    .option("--dest <path>", "where the files come in the image", "/")
+    .option("--preserve-owner", "keep user and group ids (default: 0:0)")
+    .option("--preserve-mtime", "keep modification times (default: 1970-01-01)")
+    .option("--no-xattrs", "leave extended attributes out")
+    .option("--source-date-epoch <seconds>", "latest time in the image, also from $SOURCE_DATE_EPOCH")
+    .optionsGroup("Config (as JSON array, or words in a shell's quoting; no shell runs them):")
+    .option("--entrypoint <command>", "what a container runs")
+    .option("--cmd <command>", "its default arguments")
+    .option("--env <key=value>", "set an environment variable", collect)
+    .option("--workdir <path>", "working directory")
+    .option("--user <user>", "user[:group], by name or number")
+    .option("--label <key=value>", "add a label", collect)
+    .option("--expose <port>", "port[/tcp|udp] it listens on", collect)
+    .option("--volume <path>", "path that holds data", collect)
+    .option("--stop-signal <signal>", "what ends it")
+    .option("--healthcheck-cmd <command>", "JSON array, or a line for the image's /bin/sh")
+    .option("--healthcheck-interval <time>", "30s, 1m30s, …")
+    .option("--healthcheck-timeout <time>", "after which a check has failed")
+    .option("--healthcheck-start-period <time>", "during which failures do not count")
+    .option("--healthcheck-retries <number>", "failures in a row that count")
+    .option("--no-healthcheck", "switch off the base's health check")
+    .optionsGroup("Output:")
+    .option("-o, --output <spec>", "type=oci|docker|image|tar|local,dest=…  (default: type=image)", collect)
+    .option("--metadata-file <file>", "write digests and names as JSON")
+    .option("--iidfile <file>", "write the image ID")
+    .option("--store <dir>", "store for images and layers (default: $SLIPWAY_STORE, or the user's)")
+    .option("--progress <mode>", "auto, plain, tty or rawjson", "auto")
+    .option("-q, --quiet", "print just the image ID, on stdout");
+}
+
+/** What follows the list of flags in the help. */
+export const BUILD_HELP = `
+Output is one of
+  type=docker,dest=FILE            archive for docker load, podman load, ctr images import, skopeo
+  type=oci,dest=FILE               archive of an OCI image layout
+  type=oci,tar=false,dest=DIR      OCI image layout directory, made or extended
+  type=image                       into the store
+  type=tar,dest=FILE               the root filesystem as one tar
+  type=local,dest=DIR              the root filesystem as files, in a new or empty directory
+with dest=- for stdout, and with BuildKit's options: name, compression=gzip|uncompressed, compression-level,
+force-compression, oci-mediatypes, annotation.KEY, source-date-epoch, rewrite-timestamp, …
+
+Examples:
+  slipway build site -t site:1 --dest /srv -o type=docker,dest=site.tar
+  slipway build dist -t web --from oci:base:latest --entrypoint "/usr/bin/web --port 80" -o type=docker,dest=web.tar
+  slipway build . -t tool --platform linux/amd64,linux/arm64 -o type=oci,tar=false,dest=layout
+  slipway build . -t tool -o type=oci,dest=- | skopeo inspect oci-archive:/dev/stdin`;

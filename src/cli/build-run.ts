@@ -1,0 +1,171 @@
+import { flattenImage, writeRootfsTar } from "../archive/flatten.ts";
+import { writeArchive } from "../archive/write.ts";
+import { withReferences } from "../content/references.ts";
+import { SlipwayError } from "../errors.ts";
+import { createExporter } from "../exporter/create-exporter.ts";
+import type { ExportedImage, ExportedManifest } from "../exporter/exporter.ts";
+import { build } from "../frontend/build.ts";
+import { addDirectory } from "../node/directory-source.ts";
+import { nodeHasher } from "../node/hasher.ts";
+import { writeFileAtomically } from "../node/write-file.ts";
+import { writeRootfs } from "../node/write-rootfs.ts";
+import type { Platform } from "../oci/platform.ts";
+import type { OperationOptions } from "../progress.ts";
+import { createSnapshotter } from "../snapshots/create-snapshotter.ts";
+import type { BuildPlan } from "./build-plan.ts";
+import { type BuildStores, withBuildStore } from "./build-store.ts";
+import type { OutputStream } from "./context.ts";
+import { makeParents } from "./host-paths.ts";
+import { readIgnoreFile } from "./ignore-file.ts";
+import { linuxPlatform } from "./linux-platform.ts";
+import { type OpenImage, openImage } from "./open-image.ts";
+
+/** What a build needs besides its plan. */
+export interface BuildEnvironment extends OperationOptions {
+  readonly stdout: OutputStream;
+  readonly warn: (message: string) => void;
+}
+
+/** What came of a build. */
+export interface BuildResult {
+  readonly image: ExportedImage;
+  /** Bytes of the file that was written, where one was. */
+  readonly fileSize: number | undefined;
+}
+
+/** Runs a build from beginning to end. Whatever ends it early leaves neither output nor anything new in the store. */
+export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): Promise<BuildResult> {
+  const { dest } = plan.output;
+  const files = [dest === "-" ? undefined : dest, plan.metadataFile, plan.iidfile].filter((file) => file !== undefined);
+  const removals: (() => Promise<void>)[] = [];
+  try {
+    // First of all: where nothing can be written, nothing need be built.
+    for (const file of files) removals.push(await makeParents(file));
+    return await withBuildStore(plan.store, (stores) => buildIn(stores, plan, environment));
+  } catch (error) {
+    for (const remove of removals.reverse()) await remove();
+    // An operation that was told to stop may report what that led to.
+    environment.signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+async function buildIn(stores: BuildStores, plan: BuildPlan, environment: BuildEnvironment): Promise<BuildResult> {
+  const { signal, onProgress, warn } = environment;
+  const filter = await readIgnoreFile(plan.directory);
+  const base = plan.from && (await openImage(plan.from, { store: plan.namedImages, signal, onProgress }));
+  try {
+    // Files are read where they are; only layers and documents are written.
+    const content = withReferences(stores.content, { hasher: nodeHasher });
+    const snapshots = createSnapshotter({ content, hasher: nodeHasher, sources: "reference" });
+    const exporter = createExporter({ ...stores, content, snapshots, hasher: nodeHasher });
+    const image = await build({
+      content,
+      snapshots,
+      exporter,
+      hasher: nodeHasher,
+      from: base && { descriptor: base.image.descriptor, content: base.content },
+      platform: platformsFor(plan, base),
+      config: plan.config,
+      options: { ...plan.exporterOptions, onWarning: warn },
+      fill: (work, operation) =>
+        addDirectory(work, plan.directory, {
+          ...operation,
+          dest: plan.dest,
+          filter,
+          preserveOwner: plan.preserveOwner,
+          preserveMtime: plan.preserveMtime,
+          xattrs: plan.xattrs,
+          onWarning: warn,
+        }),
+      signal,
+      onProgress,
+    });
+    const fileSize = await writeOutput(image, plan, environment);
+    await writeNotes(image, plan, signal);
+    return { image, fileSize };
+  } finally {
+    await base?.close();
+  }
+}
+
+/** Those that were asked for; or the base's, if it is for one only; or this machine's. */
+function platformsFor(plan: BuildPlan, base: OpenImage | undefined): readonly Platform[] | undefined {
+  if (plan.platforms.length > 0) return plan.platforms;
+  const images = base?.image.manifests.filter(({ platform }) => platform !== undefined && platform.os !== "unknown");
+  return images?.length === 1 ? undefined : [linuxPlatform()];
+}
+
+async function writeOutput(
+  image: ExportedImage,
+  plan: BuildPlan,
+  environment: BuildEnvironment,
+): Promise<number | undefined> {
+  const { type, dest, directory } = plan.output;
+  if (dest === undefined || directory) return undefined;
+  const { signal, onProgress, warn } = environment;
+  if (type === "oci" || type === "docker") {
+    const format = type === "docker" ? "both" : "oci";
+    const names = plan.names.length === 0 ? undefined : plan.names;
+    return await writeStream(
+      dest,
+      writeArchive(image, { format, names, signal, onProgress, onWarning: warn }),
+      environment,
+    );
+  }
+  const tree = await flattenImage(image.content, onlyManifest(image).descriptor, {
+    hasher: nodeHasher,
+    signal,
+    onProgress,
+  });
+  const onWarning = ({ path, message }: { readonly path: string; readonly message: string }): void =>
+    warn(`${path}: ${message}`);
+  if (type === "tar") {
+    return await writeStream(dest, writeRootfsTar(tree, image.content, { signal, onProgress, onWarning }), environment);
+  }
+  const { preserveOwner } = plan;
+  await writeRootfs(tree, image.content, dest, { preserveOwner, signal, onProgress, onWarning });
+  return undefined;
+}
+
+async function writeStream(
+  dest: string,
+  source: AsyncIterable<Uint8Array>,
+  { stdout, signal }: BuildEnvironment,
+): Promise<number> {
+  if (dest !== "-") return await writeFileAtomically(dest, source, { signal });
+  let size = 0;
+  for await (const chunk of source) {
+    await stdout.write(chunk);
+    size += chunk.byteLength;
+  }
+  return size;
+}
+
+function onlyManifest({ manifests }: ExportedImage): ExportedManifest {
+  const [manifest] = manifests;
+  if (manifest === undefined || manifests.length > 1) {
+    throw new SlipwayError(
+      "UNSUPPORTED",
+      "Cannot write a root filesystem of several platforms: choose one with --platform",
+    );
+  }
+  return manifest;
+}
+
+async function writeNotes(image: ExportedImage, plan: BuildPlan, signal: AbortSignal | undefined): Promise<void> {
+  const text = new TextEncoder();
+  if (plan.metadataFile !== undefined) {
+    const metadata: Record<string, unknown> = { ...image.response };
+    // As buildx writes it: what the exporter answers in base64 is the descriptor itself here.
+    metadata["containerimage.descriptor"] = image.descriptor;
+    const json = `${JSON.stringify(metadata, undefined, 2)}\n`;
+    await writeFileAtomically(plan.metadataFile, text.encode(json), { signal });
+  }
+  if (plan.iidfile !== undefined) await writeFileAtomically(plan.iidfile, text.encode(imageID(image)), { signal });
+}
+
+/** The digest by which Docker knows an image: its config's, or the index' of an image for several platforms. */
+export function imageID(image: ExportedImage): string {
+  return image.configDigest ?? image.digest;
+}

@@ -1,0 +1,199 @@
+import { readdir, rmdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { collectGarbage } from "../content/gc.ts";
+import { withLease } from "../content/leased-store.ts";
+import type { ContentStore } from "../content/store.ts";
+import { isSlipwayError } from "../errors.ts";
+import type { Image, ImageStore } from "../images/store.ts";
+import { type DirectoryStore, openDirectoryStore, openTemporaryStore } from "../node/directory-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { MetadataStore } from "../snapshots/metadata.ts";
+import { exists, makeParents, removeTree } from "./host-paths.ts";
+
+/** What a build works with. */
+export interface BuildStores {
+  readonly content: ContentStore;
+  readonly images: ImageStore;
+  readonly metadata: MetadataStore;
+}
+
+/**
+ * Runs `work` on the store in `directory`, or on one that vanishes at the end. Its blobs are safe from garbage collections
+ * while it runs; if it fails, what it has put into the store is taken out again, and a store that was made for it is removed.
+ */
+export async function withBuildStore<T>(
+  directory: string | undefined,
+  work: (stores: BuildStores) => Promise<T>,
+): Promise<T> {
+  if (directory === undefined) {
+    const store = await openTemporaryStore();
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
+  }
+  const path = resolve(directory);
+  const before = await whatIsThere(path);
+  const removeParents = await makeParents(path);
+  try {
+    return await withDirectoryStore(path, work);
+  } catch (error) {
+    if (before !== "something") await removeIfUnused(path, before);
+    await removeParents();
+    throw error;
+  }
+}
+
+async function withDirectoryStore<T>(path: string, work: (stores: BuildStores) => Promise<T>): Promise<T> {
+  const store = await openDirectoryStore(path);
+  try {
+    const lease = await store.leases.create();
+    const changes = new StoreChanges(store);
+    try {
+      const content = withLease(store.content, {
+        add: async (digest) => {
+          await changes.noteBlob(digest);
+          await lease.add(digest);
+        },
+      });
+      return await work({ content, images: changes.images, metadata: changes.metadata });
+    } catch (error) {
+      // The reason of the failure is what counts, not what cleaning up says.
+      await changes.undo(() => lease.release()).catch(() => undefined);
+      throw error;
+    } finally {
+      await lease.release();
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** What is new in a store, so that it can be taken out again. */
+class StoreChanges {
+  readonly #store: DirectoryStore;
+  readonly #blobs = new Set<Digest>();
+  readonly #seen = new Set<Digest>();
+  readonly #records = new Set<string>();
+  readonly #images = new Map<string, Image | undefined>();
+
+  constructor(store: DirectoryStore) {
+    this.#store = store;
+  }
+
+  /** Called before a blob is committed. */
+  async noteBlob(digest: Digest): Promise<void> {
+    if (this.#seen.has(digest)) return;
+    this.#seen.add(digest);
+    if (!(await isThere(this.#store.content.info(digest)))) this.#blobs.add(digest);
+  }
+
+  get metadata(): MetadataStore {
+    const { metadata } = this.#store;
+    const note = async (key: string): Promise<void> => {
+      if ((await metadata.get(key)) === undefined) this.#records.add(key);
+    };
+    return {
+      get: (key) => metadata.get(key),
+      keys: (prefix) => metadata.keys(prefix),
+      delete: (key) => metadata.delete(key),
+      async set(key, value) {
+        await note(key);
+        await metadata.set(key, value);
+      },
+      async compareAndSet(key, expected, value) {
+        await note(key);
+        return await metadata.compareAndSet(key, expected, value);
+      },
+    };
+  }
+
+  get images(): ImageStore {
+    const { images } = this.#store;
+    const note = async (name: string): Promise<void> => {
+      if (!this.#images.has(name)) this.#images.set(name, await images.get(name).catch(() => undefined));
+    };
+    return {
+      get: (name) => images.get(name),
+      list: () => images.list(),
+      delete: (name) => images.delete(name),
+      async create(image) {
+        await note(image.name);
+        return await images.create(image);
+      },
+      async update(image) {
+        await note(image.name);
+        return await images.update(image);
+      },
+    };
+  }
+
+  /** Names first, then records, then the blobs that nobody else refers to or holds. */
+  async undo(releaseLease: () => Promise<void>): Promise<void> {
+    const { images, metadata, leases } = this.#store;
+    for (const [name, image] of this.#images) {
+      await (image === undefined ? images.delete(name) : images.update(image)).catch(unlessGone);
+    }
+    for (const key of this.#records) await metadata.delete(key);
+    await releaseLease();
+    await collectGarbage({ content: this.#onlyNewBlobs(), roots: await this.#store.roots(), leases });
+  }
+
+  /** The store as if it had nothing but what is new: a collection takes nothing else. */
+  #onlyNewBlobs(): ContentStore {
+    const { content } = this.#store;
+    const blobs = this.#blobs;
+    return {
+      hasher: content.hasher,
+      info: (digest) => content.info(digest),
+      async *list() {
+        for (const digest of blobs) if (await isThere(content.info(digest))) yield await content.info(digest);
+      },
+      label: (digest, labels) => content.label(digest, labels),
+      delete: (digest) => content.delete(digest),
+      open: (digest, range) => content.open(digest, range),
+      writer: (options) => content.writer(options),
+      status: (ref) => content.status(ref),
+      statuses: () => content.statuses(),
+      abort: (ref) => content.abort(ref),
+    };
+  }
+}
+
+async function isThere(asked: Promise<unknown>): Promise<boolean> {
+  return await asked.then(
+    () => true,
+    (error: unknown) => {
+      unlessGone(error);
+      return false;
+    },
+  );
+}
+
+function unlessGone(error: unknown): void {
+  if (!isSlipwayError(error, "NOT_FOUND")) throw error;
+}
+
+async function whatIsThere(path: string): Promise<"nothing" | "empty directory" | "something"> {
+  if (!(await exists(path))) return "nothing";
+  const names = await readdir(path).catch(() => ["not a directory that can be read"]);
+  return names.length === 0 ? "empty directory" : "something";
+}
+
+/** Removes a layout that was made for a build that failed, unless another process has put an image or a blob into it. */
+async function removeIfUnused(path: string, before: "nothing" | "empty directory"): Promise<void> {
+  try {
+    const store = await openDirectoryStore(path, { create: false });
+    let used = (await store.roots()).length > 0;
+    for await (const _ of store.content.list()) used = true;
+    await store.close();
+    if (used) return;
+  } catch {
+    // Not even a layout yet: there is nothing to keep, and nothing to remove but what is empty.
+    if (before === "nothing") await rmdir(path).catch(() => undefined);
+    return;
+  }
+  for (const name of await readdir(path).catch(() => [])) await removeTree(join(path, name));
+  if (before === "nothing") await rmdir(path).catch(() => undefined);
+}

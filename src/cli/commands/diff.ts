@@ -1,0 +1,152 @@
+import type { Command } from "commander";
+import { createMemoryContentStore } from "../../content/memory.ts";
+import type { Change } from "../../diff/change.ts";
+import { compareTrees } from "../../diff/compare.ts";
+import { SlipwayError } from "../../errors.ts";
+import { baseSnapshot, type PlatformBase } from "../../frontend/base.ts";
+import { nodeHasher } from "../../node/hasher.ts";
+import { type Platform, parsePlatform } from "../../oci/platform.ts";
+import { createSnapshotter } from "../../snapshots/create-snapshotter.ts";
+import { emptyTree } from "../../snapshots/empty-tree.ts";
+import type { Tree } from "../../snapshots/tree.ts";
+import type { CliContext } from "../context.ts";
+import { printable } from "../format.ts";
+import { defaultStore } from "../host-paths.ts";
+import { parseImageArgument } from "../image-argument.ts";
+import { linuxPlatform } from "../linux-platform.ts";
+import { choosePlatform, openImage } from "../open-image.ts";
+import { createStyle, type Style, wantsColours } from "../style.ts";
+
+interface DiffFlags {
+  readonly json?: boolean;
+  readonly layers?: string;
+  readonly mtime: boolean;
+  readonly platform?: string;
+  readonly store?: string;
+}
+
+/** `slipway diff A B`, `slipway diff IMAGE --layers N` */
+export function addDiffCommand(program: Command, context: CliContext): void {
+  program
+    .command("diff")
+    .description("Show what differs between two images, or what layers of an image change.")
+    .argument("<image>", "the older image")
+    .argument("[other]", "the newer image")
+    .option(
+      "--layers <n|n..m>",
+      "within one image: what layer n changes, or from after layer n to after m (0: nothing)",
+    )
+    .option("--no-mtime", "do not tell files of which only the modification time differs")
+    .option("--platform <os/arch>", "of images for several platforms")
+    .option("--json", "print one JSON array")
+    .option("--store <dir>", "store in which names are looked up")
+    .addHelpText(
+      "after",
+      `
+Lines begin with + (added), ~ (modified, with reasons) or - (removed; of a directory just its top).
+
+Examples:
+  slipway diff docker-archive:old.tar docker-archive:new.tar
+  slipway diff oci:layout:1 --layers 2`,
+    )
+    .action((image: string, other: string | undefined, flags: DiffFlags) => diff(image, other, flags, context));
+}
+
+async function diff(
+  image: string,
+  other: string | undefined,
+  flags: DiffFlags,
+  { stdout, env, signal }: CliContext,
+): Promise<void> {
+  if ((other === undefined) === (flags.layers === undefined)) {
+    throw new SlipwayError("INVALID_OPTION", "Cannot compare: name two images, or one image and --layers");
+  }
+  const store = flags.store ?? defaultStore(env);
+  const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform, linuxPlatform());
+  const tree = (text: string, layers?: number): Promise<Tree> => treeOf(text, layers, { store, platform, signal });
+  const range = flags.layers === undefined ? undefined : parseLayers(flags.layers);
+  const lower = await tree(image, range?.from);
+  const upper = await tree(other ?? image, range?.to);
+  const changes = compareTrees(lower, upper, { mtimeChanges: flags.mtime });
+  const style = createStyle(wantsColours(stdout, env));
+  await (flags.json ? printJson(changes, stdout) : printLines(changes, style, stdout));
+}
+
+/** `2` is what layer 2 does; `1..3` what layers 2 and 3 do together. */
+function parseLayers(text: string): { readonly from: number; readonly to: number } {
+  const [, first, last] = /^(\d{1,4})(?:\.\.(\d{1,4}))?$/.exec(text) ?? [];
+  const range =
+    last === undefined ? { from: Number(first) - 1, to: Number(first) } : { from: Number(first), to: Number(last) };
+  if (first !== undefined && range.from >= 0) return range;
+  throw new SlipwayError("INVALID_OPTION", `Cannot use --layers ${JSON.stringify(text)}: write 2, or 1..3`);
+}
+
+/** The files of an image, or of its first layers. Their contents are not kept: digests are all that is compared. */
+async function treeOf(
+  text: string,
+  layers: number | undefined,
+  options: { readonly store: string; readonly platform: Platform | undefined; readonly signal: AbortSignal },
+): Promise<Tree> {
+  const opened = await openImage(parseImageArgument(text), options);
+  try {
+    const { manifest } = choosePlatform(opened.image, options.platform);
+    const count = layers ?? manifest.layers.length;
+    if (count > manifest.layers.length) {
+      throw new SlipwayError(
+        "OUT_OF_RANGE",
+        `Cannot compare layer ${count} of ${text}: it has ${manifest.layers.length}`,
+      );
+    }
+    const base: PlatformBase = {
+      content: opened.content,
+      manifest: manifest.descriptor,
+      platform: manifest.platform ?? linuxPlatform(),
+      layers: manifest.layers.slice(0, count),
+      diffIDs: (manifest.diffIDs ?? []).slice(0, count),
+    };
+    const snapshots = createSnapshotter({ content: createMemoryContentStore(), hasher: nodeHasher });
+    const ref = await baseSnapshot(base, snapshots, { signal: options.signal, hasher: nodeHasher });
+    if (ref === undefined) return emptyTree();
+    const tree = await ref.tree();
+    ref.release();
+    return tree;
+  } finally {
+    await opened.close();
+  }
+}
+
+async function printJson(changes: Iterable<Change>, stdout: CliContext["stdout"]): Promise<void> {
+  const list = [...changes].map(({ kind, path, reasons, upper, lower }) => ({
+    kind,
+    path,
+    reasons,
+    type: (upper ?? lower)?.type,
+  }));
+  await stdout.write(`${JSON.stringify(list, undefined, 2)}\n`);
+}
+
+const LINES_AT_ONCE = 1000;
+
+async function printLines(changes: Iterable<Change>, style: Style, stdout: CliContext["stdout"]): Promise<void> {
+  const counts = { add: 0, modify: 0, delete: 0 };
+  let lines: string[] = [];
+  const flush = async (): Promise<void> => {
+    await stdout.write(lines.join(""));
+    lines = [];
+  };
+  for (const change of changes) {
+    counts[change.kind]++;
+    lines.push(`${changeLine(change, style)}\n`);
+    if (lines.length === LINES_AT_ONCE) await flush();
+  }
+  lines.push(style.dim(`${counts.add} added, ${counts.modify} modified, ${counts.delete} removed\n`));
+  await flush();
+}
+
+function changeLine({ kind, path, reasons, upper, lower }: Change, style: Style): string {
+  const node = upper ?? lower;
+  const shown = printable(path) + (node?.type === "directory" ? "/" : "");
+  if (kind === "add") return style.green(`+ ${shown}`);
+  if (kind === "delete") return style.red(`- ${shown}`);
+  return `${style.yellow(`~ ${shown}`)}  ${style.dim(reasons.join(", "))}`;
+}

@@ -1,0 +1,60 @@
+import type { Command } from "commander";
+import { collectGarbage } from "../../content/gc.ts";
+import { openDirectoryStore } from "../../node/directory-store.ts";
+import type { CliContext } from "../context.ts";
+import { formatBytes } from "../format.ts";
+import { defaultStore, exists } from "../host-paths.ts";
+
+interface GcFlags {
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly store?: string;
+}
+
+/** What a killed build has left is thrown away after a day: nobody resumes it by then. */
+const ABANDONED_AFTER_SECONDS = 24 * 60 * 60;
+
+/** `slipway gc` */
+export function addGcCommand(program: Command, context: CliContext): void {
+  program
+    .command("gc")
+    .description("Remove the blobs that no image of the store needs.")
+    .option("--dry-run", "only say what would be removed")
+    .option("--json", "print what was removed as JSON")
+    .option("--store <dir>", "the store (default: $SLIPWAY_STORE, or the user's)")
+    .action((flags: GcFlags) => collect(flags, context));
+}
+
+async function collect(flags: GcFlags, { stdout, env, signal }: CliContext): Promise<void> {
+  const directory = flags.store ?? defaultStore(env);
+  const dryRun = flags.dryRun === true;
+  const { removed, bytes, ingests } =
+    flags.store === undefined && !(await exists(directory))
+      ? { removed: [], bytes: 0, ingests: [] }
+      : await collectIn(directory, dryRun, signal);
+  if (flags.json) {
+    const blobs = removed.map(({ digest, size }) => ({ digest, size }));
+    await stdout.write(`${JSON.stringify({ dryRun, removed: blobs, bytes, ingests }, undefined, 2)}\n`);
+    return;
+  }
+  const lines = removed.map(({ digest, size }) => `${digest}  ${formatBytes(size)}\n`);
+  const what = `${removed.length} ${removed.length === 1 ? "blob" : "blobs"}, ${formatBytes(bytes)}`;
+  const more = ingests.length === 0 ? "" : `, and ${ingests.length} unfinished`;
+  await stdout.write(`${lines.join("")}${dryRun ? "would remove" : "removed"} ${what}${more}\n`);
+}
+
+async function collectIn(directory: string, dryRun: boolean, signal: AbortSignal): ReturnType<typeof collectGarbage> {
+  const store = await openDirectoryStore(directory, { create: false });
+  try {
+    return await collectGarbage({
+      content: store.content,
+      roots: await store.roots(),
+      leases: store.leases,
+      abandoned: store.abandonedIngests(ABANDONED_AFTER_SECONDS),
+      dryRun,
+      signal,
+    });
+  } finally {
+    await store.close();
+  }
+}

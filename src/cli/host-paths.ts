@@ -1,0 +1,47 @@
+import { mkdir, rm, rmdir, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { hostError } from "../node/host-error.ts";
+
+/** Where images are kept unless somebody says otherwise: `$SLIPWAY_STORE`, or `slipway` in the user's data directory. */
+export function defaultStore(env: Readonly<Record<string, string | undefined>>): string {
+  if (env.SLIPWAY_STORE) return env.SLIPWAY_STORE;
+  const data = env.XDG_DATA_HOME || join(env.HOME || homedir(), ".local", "share");
+  return join(data, "slipway");
+}
+
+/**
+ * Makes the directories that lead to a path.
+ * @returns what removes those again that were made here and are empty
+ * @throws SlipwayError `PERMISSION_DENIED`, `NOT_A_DIRECTORY`, `NO_SPACE`, `IO`
+ */
+export async function makeParents(path: string): Promise<() => Promise<void>> {
+  const parent = dirname(resolve(path));
+  const first = await mkdir(parent, { recursive: true }).catch((error: unknown) => {
+    throw hostError(error, `make the directory ${parent}`);
+  });
+  return async () => {
+    if (first === undefined) return;
+    for (let directory = parent; directory.length >= first.length; directory = dirname(directory)) {
+      try {
+        await rmdir(directory);
+      } catch {
+        // Somebody else's files are in it by now.
+        return;
+      }
+    }
+  };
+}
+
+/** Whether something is there. */
+export async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Removes a directory with all that is in it; never fails. */
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => undefined);
+}

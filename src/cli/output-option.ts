@@ -1,0 +1,98 @@
+import { SlipwayError } from "../errors.ts";
+import { splitCsv } from "./csv.ts";
+
+/** What `-o type=` may say. */
+export const OUTPUT_TYPES = ["oci", "docker", "image", "tar", "local"] as const;
+export type OutputType = (typeof OUTPUT_TYPES)[number];
+
+/** What a build makes. */
+export interface Output {
+  readonly type: OutputType;
+  /** File or directory, or `-` for stdout. Absent for `image` only. */
+  readonly dest: string | undefined;
+  /** `tar=false`: `dest` is an image layout directory. */
+  readonly directory: boolean;
+  /** What is left is for the exporter, in BuildKit's spelling. */
+  readonly exporterOptions: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads `-o` as buildx does: `key=value` fields in one CSV line; a lone path is `type=local,dest=PATH`, and a lone `-` is
+ * `type=tar,dest=-`.
+ * @throws SlipwayError `INVALID_OPTION`, `UNSUPPORTED` for what only later versions do
+ */
+export function parseOutput(text: string): Output {
+  const bad = (reason: string): SlipwayError =>
+    new SlipwayError("INVALID_OPTION", `Cannot use --output ${JSON.stringify(text)}: ${reason}`);
+  const fields = splitCsv(text, "--output");
+  const [only = ""] = fields;
+  if (fields.length === 1 && !only.includes("=")) {
+    if (only === "") throw bad("it is empty");
+    return only === "-"
+      ? { type: "tar", dest: "-", directory: false, exporterOptions: {} }
+      : { type: "local", dest: only, directory: false, exporterOptions: {} };
+  }
+  const values = new Map<string, string>();
+  for (const field of fields) {
+    const equals = field.indexOf("=");
+    if (equals < 0) throw bad(`${JSON.stringify(field)} is not key=value`);
+    const key = field.slice(0, equals).trim();
+    // As buildx: keys are words in any case, but what follows `annotation` is the caller's own.
+    const name = /^annotation/i.test(key) ? key : key.toLowerCase();
+    if (name === "") throw bad(`${JSON.stringify(field)} has no key`);
+    if (values.has(name)) throw bad(`it says ${name} twice`);
+    values.set(name, field.slice(equals + 1));
+  }
+  const take = (key: string): string | undefined => {
+    const value = values.get(key);
+    values.delete(key);
+    return value;
+  };
+  const type = outputType(take("type"), values, bad);
+  const dest = destination(type, take("dest"), bad);
+  const tar = take("tar");
+  if (tar !== undefined && type !== "oci") throw bad("tar= is for type=oci");
+  const directory = tar !== undefined && !booleanOf("tar", tar, bad);
+  if (directory && dest === "-") throw bad("a directory cannot go to stdout: name it with dest=DIR");
+  return { type, dest, directory, exporterOptions: Object.fromEntries(values) };
+}
+
+function outputType(
+  type: string | undefined,
+  values: Map<string, string>,
+  bad: (reason: string) => SlipwayError,
+): OutputType {
+  if (type === undefined) throw bad(`type= is missing; known are ${OUTPUT_TYPES.join(", ")}`);
+  const pushes = values.get("push") === "true" || type === "registry";
+  if (pushes) {
+    throw new SlipwayError(
+      "UNSUPPORTED",
+      `Cannot push: this version writes no registries; write a file with -o type=oci,dest=FILE and push that with another tool`,
+    );
+  }
+  const known = OUTPUT_TYPES.find((name) => name === type);
+  if (known === undefined) throw bad(`there is no type ${JSON.stringify(type)}; known are ${OUTPUT_TYPES.join(", ")}`);
+  values.delete("push");
+  return known;
+}
+
+function destination(
+  type: OutputType,
+  dest: string | undefined,
+  bad: (reason: string) => SlipwayError,
+): string | undefined {
+  if (type === "image") {
+    if (dest !== undefined)
+      throw bad("type=image goes to the store and takes no dest; name the store with --store DIR");
+    return undefined;
+  }
+  if (dest === undefined || dest === "") throw bad(`dest= is missing; say where, for example -o type=${type},dest=out`);
+  if (type === "local" && dest === "-") throw bad("type=local writes a directory, which cannot go to stdout");
+  return dest;
+}
+
+function booleanOf(key: string, value: string, bad: (reason: string) => SlipwayError): boolean {
+  if (value === "true" || value === "1") return true;
+  if (value === "false" || value === "0") return false;
+  throw bad(`${key} is ${JSON.stringify(value)}; it must be true or false`);
+}

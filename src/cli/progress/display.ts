@@ -1,0 +1,62 @@
+import type { ProgressListener } from "../../progress.ts";
+import { createStyle, wantsColours } from "../style.ts";
+import { createPlainDisplay } from "./plain.ts";
+import { createJsonDisplay } from "./rawjson.ts";
+import { createTerminalDisplay } from "./terminal.ts";
+
+/** How progress is shown. */
+export type ProgressMode = "auto" | "plain" | "tty" | "rawjson" | "quiet";
+
+/** Where progress is shown: stderr, or what stands for it. */
+export interface DisplayStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+  write(text: string): unknown;
+}
+
+/** Shows the progress of one operation. */
+export interface ProgressDisplay {
+  readonly onProgress: ProgressListener;
+  /** Shows a sentence that is no step and no error. */
+  warn(message: string): void;
+  /** Shows what is to stay and stops. Nothing may follow; harmless if called again. */
+  end(): void;
+}
+
+/** Seconds that never run backwards. */
+export const monotonicSeconds = (): number => performance.now() / 1000;
+
+/** The display of a mode; `auto` is `tty` on a terminal that can move its cursor, and `plain` elsewhere. */
+export function createDisplay(
+  mode: ProgressMode,
+  stream: DisplayStream,
+  env: Readonly<Record<string, string | undefined>>,
+  title: string,
+  now: () => number = monotonicSeconds,
+): ProgressDisplay {
+  const style = createStyle(wantsColours(stream, env));
+  switch (mode) {
+    case "quiet":
+      return {
+        onProgress: () => undefined,
+        warn: (message) => warnPlainly(stream, message, style.yellow),
+        end: () => undefined,
+      };
+    case "rawjson":
+      return createJsonDisplay(stream, now);
+    case "plain":
+      return createPlainDisplay(stream, style, now);
+    case "tty":
+      return createTerminalDisplay(stream, style, title, now);
+    case "auto":
+      return stream.isTTY === true && env.TERM !== "dumb"
+        ? createTerminalDisplay(stream, style, title, now)
+        : createPlainDisplay(stream, style, now);
+  }
+}
+
+/** One line for a warning. */
+export function warnPlainly(stream: DisplayStream, message: string, colour: (text: string) => string): void {
+  stream.write(`${colour("warning:")} ${message}\n`);
+}

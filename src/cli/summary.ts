@@ -1,0 +1,60 @@
+import { formatPlatform } from "../oci/platform.ts";
+import { familiarName, parseReference } from "../oci/reference.ts";
+import type { BuildPlan } from "./build-plan.ts";
+import type { BuildResult } from "./build-run.ts";
+import { formatBytes, padLeft, printable, shortDigest } from "./format.ts";
+import type { Style } from "./style.ts";
+
+/** What a build made, for people: layers, digest, names, where it is, and what to do with it. */
+export function summarise({ image, fileSize }: BuildResult, plan: BuildPlan, style: Style): string {
+  const lines: [string, string][] = [];
+  for (const name of plan.names) lines.push(["image", printable(name)]);
+  for (const { platform, layers, config } of image.manifests) {
+    lines.push(["for", `${formatPlatform(platform)}  ${style.dim(`config ${shortDigest(config.digest)}`)}`]);
+    for (const { descriptor, diffID, cached } of layers) {
+      const size = padLeft(formatBytes(descriptor.size), 8);
+      const note = style.dim(`diffID ${shortDigest(diffID)}${cached ? "  cached" : ""}`);
+      lines.push(["layer", `${shortDigest(descriptor.digest)} ${size}  ${note}`]);
+    }
+    if (layers.length === 0) lines.push(["layer", "none"]);
+  }
+  lines.push(["digest", image.digest]);
+  const { dest, directory } = plan.output;
+  if (dest !== undefined && dest !== "-") {
+    const size = fileSize === undefined ? "" : `  ${formatBytes(fileSize)}`;
+    lines.push([fileSize === undefined ? "dir" : "file", `${printable(dest)}${size}`]);
+  } else if (plan.store !== undefined && !directory) {
+    lines.push(["store", printable(plan.store)]);
+  }
+  const next = nextCommand(plan);
+  if (next !== undefined) lines.push(["try", style.bold(printable(next))]);
+  return lines.map(([label, text]) => `${style.dim(label.padEnd(8))}${text}\n`).join("");
+}
+
+/** The command line that shows what was made. */
+function nextCommand({ output, names }: BuildPlan): string | undefined {
+  const { type, dest, directory } = output;
+  const [name] = names;
+  if (type === "image") return name === undefined ? undefined : `slipway inspect ${quoted(name)}`;
+  if (dest === undefined || dest === "-") return undefined;
+  if (directory) {
+    const tag = name === undefined ? undefined : parseReference(name).tag;
+    return `slipway inspect ${quoted(`oci:${dest}${tag === undefined ? "" : `:${tag}`}`)}`;
+  }
+  switch (type) {
+    case "docker":
+      return `docker load -i ${quoted(dest)}`;
+    case "oci":
+      return `slipway inspect ${quoted(`oci-archive:${dest}`)}`;
+    case "tar":
+      return `tar -tvf ${quoted(dest)}`;
+    default:
+      return undefined;
+  }
+}
+
+/** As a shell takes it. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+/** A name without what goes without saying. */
+export const shortName = (name: string): string => familiarName(parseReference(name));

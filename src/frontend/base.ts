@@ -1,0 +1,135 @@
+import { type ImageManifest, readGraph } from "../archive/graph.ts";
+import { readBlob } from "../content/read.ts";
+import type { ContentStore } from "../content/store.ts";
+import { applyLayer } from "../diff/apply.ts";
+import { isSlipwayError, SlipwayError } from "../errors.ts";
+import type { HasherFactory } from "../hash/hasher.ts";
+import { digestOf } from "../hash/index.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { formatPlatform, normalisePlatform, type Platform } from "../oci/platform.ts";
+import { selectPlatform } from "../oci/platform-match.ts";
+import { type OperationOptions, runStep } from "../progress.ts";
+import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
+
+/** An image to build on: a manifest, or an index of which the wanted platforms are taken. */
+export interface BuildBase {
+  readonly descriptor: Descriptor;
+  /** Where it is. Default: where the new image goes. */
+  readonly content?: ContentStore | undefined;
+}
+
+/** A base for one platform. */
+export interface PlatformBase {
+  readonly content: ContentStore;
+  readonly manifest: Descriptor;
+  readonly platform: Platform;
+  readonly layers: readonly Descriptor[];
+  readonly diffIDs: readonly Digest[];
+}
+
+/** Set on snapshots that a build made for itself, so that the last one who needs them takes them away. */
+export const BUILD_LABEL = "slipway.dev/build";
+
+/**
+ * The manifests of a base for the wanted platforms, in their order; without any, of all it has.
+ * @throws SlipwayError `NOT_FOUND` naming the platforms that it has; what reading its documents throws
+ */
+export async function selectBases(
+  base: BuildBase,
+  content: ContentStore,
+  platforms: readonly Platform[],
+  signal: AbortSignal | undefined,
+): Promise<readonly PlatformBase[]> {
+  const source = base.content ?? content;
+  const graph = await readGraph(source, base.descriptor, { signal });
+  const images = graph.manifests.flatMap((manifest) => toPlatformBase(source, manifest) ?? []);
+  if (images.length === 0) {
+    throw new SlipwayError("INVALID_DOCUMENT", `Cannot build on ${base.descriptor.digest}: there is no image in it`);
+  }
+  if (platforms.length === 0) return images;
+  return platforms.map((wanted) => {
+    // What a 64-bit machine runs as well is no base for an image that says it is for one.
+    const { architecture } = normalisePlatform(wanted);
+    const candidates = images.filter(({ platform }) => normalisePlatform(platform).architecture === architecture);
+    const best = selectPlatform(candidates, wanted);
+    if (best !== undefined) return best;
+    const known = images.map(({ platform }) => formatPlatform(platform)).join(", ");
+    throw new SlipwayError(
+      "NOT_FOUND",
+      `Cannot build for ${formatPlatform(wanted)} on ${base.descriptor.digest}: the base is for ${known}`,
+    );
+  });
+}
+
+function toPlatformBase(content: ContentStore, manifest: ImageManifest): PlatformBase | undefined {
+  const { descriptor, platform, layers, diffIDs } = manifest;
+  // Attestations lie beside images, under the platform `unknown/unknown`.
+  if (platform === undefined || diffIDs === undefined || platform.os === "unknown") return undefined;
+  return { content, manifest: descriptor, platform, layers, diffIDs };
+}
+
+/**
+ * A snapshot with the base's files, made by applying its layers unless it is there already. Contents are not stored: the
+ * layers are reused as they are.
+ * @returns the held snapshot, `base/` and the chain ID; undefined for a base without layers
+ */
+export async function baseSnapshot(
+  base: PlatformBase,
+  snapshots: Snapshotter,
+  options: OperationOptions & { readonly hasher?: HasherFactory | undefined },
+): Promise<Ref | undefined> {
+  if (base.layers.length === 0) return undefined;
+  const key = `base/${chainID(base.diffIDs)}`;
+  try {
+    return await snapshots.get(key);
+  } catch (error) {
+    if (!isSlipwayError(error, "NOT_FOUND")) throw error;
+  }
+  const name = `reading base image ${base.manifest.digest}`;
+  return await runStep(options.onProgress, { id: name, name }, (report) =>
+    applyLayers(base, snapshots, key, {
+      ...options,
+      onProgress: (event) => {
+        if (event.state === "completed") report.running(event.current ?? 0);
+        options.onProgress?.({ parent: name, ...event });
+      },
+    }),
+  );
+}
+
+async function applyLayers(
+  { content, layers, diffIDs }: PlatformBase,
+  snapshots: Snapshotter,
+  key: string,
+  options: OperationOptions & { readonly hasher?: HasherFactory | undefined },
+): Promise<Ref> {
+  const { signal } = options;
+  const active = temporaryKey("base");
+  const work = await snapshots.prepare(active);
+  try {
+    for (const [index, layer] of layers.entries()) {
+      const diffID = diffIDs[index];
+      await applyLayer(work, readBlob(content, layer, { signal }), { ...options, diffID, contents: "skip" });
+    }
+    return await snapshots.commit(key, active, { labels: { [BUILD_LABEL]: "temporary" } });
+  } catch (error) {
+    await snapshots.remove(active).catch(() => undefined);
+    // Somebody else was faster: theirs is the same.
+    if (isSlipwayError(error, "ALREADY_EXISTS")) return await snapshots.get(key);
+    throw error;
+  }
+}
+
+/** image-spec `config.md#layer-chainid`: one digest for layers in their order. */
+function chainID(diffIDs: readonly Digest[]): Digest {
+  const [first, ...rest] = diffIDs;
+  if (first === undefined) throw new SlipwayError("INVALID_ARGUMENT", "Cannot compute a chain ID: there are no layers");
+  return rest.reduce((chain, diffID) => digestOf(new TextEncoder().encode(`${chain} ${diffID}`)), first);
+}
+
+/** A key that nobody else has. */
+export function temporaryKey(prefix: string): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `${prefix}-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

@@ -1,0 +1,186 @@
+import { SlipwayError } from "../errors.ts";
+import type { BaseImage, ImageConfigOptions } from "../exporter/config.ts";
+import { createExporter } from "../exporter/create-exporter.ts";
+import type { ExportedImage, Exporter, ExporterOptions, ExporterStores, PlatformSource } from "../exporter/exporter.ts";
+import { type Platform, parsePlatform } from "../oci/platform.ts";
+import type { OperationOptions } from "../progress.ts";
+import { createSnapshotter } from "../snapshots/create-snapshotter.ts";
+import type { AttributeOptions, FileContent, Ref, Snapshotter, WritableSnapshot } from "../snapshots/snapshotter.ts";
+import { BUILD_LABEL, type BuildBase, baseSnapshot, type PlatformBase, selectBases, temporaryKey } from "./base.ts";
+
+/** A file for {@link build}: its content, or content with attributes. */
+export type BuildFile = FileContent | (AttributeOptions & { readonly content: FileContent });
+
+/** What {@link build} makes an image of. */
+export interface BuildOptions extends Omit<ExporterStores, "snapshots">, OperationOptions {
+  /** Default: a new one in memory over `content`. */
+  readonly snapshots?: Snapshotter | undefined;
+  /** Default: a new one over the stores. Pass one to share work with other exports. */
+  readonly exporter?: Exporter | undefined;
+  /** An image whose layers and config come first. Default: none, from scratch. */
+  readonly from?: BuildBase | undefined;
+  /** Files by path, parents made as needed (0755). Default attributes: 0644, owner 0:0, mtime 0. */
+  readonly files?: Readonly<Record<string, BuildFile>> | undefined;
+  /**
+   * Puts more into the image, after `files`: anything that a filesystem has, for example with `addDirectory` of `slipway/node`. Called
+   * once for each different base, that is once where there is none.
+   */
+  readonly fill?: ((work: WritableSnapshot, options: OperationOptions) => Promise<unknown>) | undefined;
+  readonly config?: ImageConfigOptions | undefined;
+  /** `linux/arm64`, or several. Default: the base's, or else `linux/amd64`. Several make an index. */
+  readonly platform?: Platform | string | readonly (Platform | string)[] | undefined;
+  /** As for the exporter's `resolve`: names, compression, annotations, … */
+  readonly options?: ExporterOptions | Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Files on a base, as an image in `content`: the short form of prepare, commit, resolve and export. What was there of the base
+ * keeps its attributes, and the new layer holds only what changed. Snapshots that it makes are removed at the end, whatever
+ * happens.
+ *
+ * @example
+ * const image = await build({
+ *   content,
+ *   files: { "/app/hello.sh": { content: "#!/bin/sh\necho hi\n", mode: 0o755 } },
+ *   config: { entrypoint: ["/app/hello.sh"] },
+ * });
+ * @throws SlipwayError `NOT_FOUND` if the base is not there or not for that platform, `INVALID_OPTION`, `INVALID_PLATFORM`, and what the
+ *   exporter, the stores and `fill` throw
+ */
+export async function build(options: BuildOptions): Promise<ExportedImage> {
+  const { content, hasher = content.hasher, metadata } = options;
+  const snapshots = options.snapshots ?? createSnapshotter({ content, hasher });
+  const exporter = options.exporter ?? createExporter({ ...storesOf(options), snapshots, hasher, metadata });
+  // Before any work: a wrong option is told at once.
+  const instance = exporter.resolve(options.options);
+  const platforms = platformsOf(options.platform);
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const bases = options.from && (await selectBases(options.from, content, platforms, signal));
+
+  const made = new MadeSnapshots(snapshots);
+  try {
+    const sources = await fillPlatforms(options, snapshots, made, targetsOf(platforms, bases));
+    const [only] = sources;
+    if (sources.length > 1 || only === undefined) {
+      return await instance.export(sources, { signal, onProgress, config: options.config });
+    }
+    const { ref, platform, base } = only;
+    return await instance.export(ref, { signal, onProgress, config: options.config, platform, base });
+  } finally {
+    await made.remove();
+  }
+}
+
+/** Makes the files of each platform: once for each base, for they do not depend on the platform. */
+async function fillPlatforms(
+  options: BuildOptions,
+  snapshots: Snapshotter,
+  made: MadeSnapshots,
+  targets: readonly Target[],
+): Promise<readonly PlatformSource[]> {
+  const wanted = options.fill !== undefined || Object.keys(options.files ?? {}).length > 0;
+  const filled = new Map<string | undefined, Ref>();
+  const sources: PlatformSource[] = [];
+  for (const { platform, base } of targets) {
+    if (!wanted) {
+      sources.push({ platform, base: base && { ...baseOf(base), ref: undefined } });
+      continue;
+    }
+    const baseRef = base && (await baseSnapshot(base, snapshots, options));
+    if (baseRef !== undefined) made.hold(baseRef);
+    const ref = filled.get(baseRef?.key) ?? (await fillSnapshot(options, snapshots, made, baseRef?.key));
+    filled.set(baseRef?.key, ref);
+    sources.push({ platform, ref, base: base && { ...baseOf(base), ref: baseRef?.key } });
+  }
+  return sources;
+}
+
+async function fillSnapshot(
+  options: BuildOptions,
+  snapshots: Snapshotter,
+  made: MadeSnapshots,
+  parent: string | undefined,
+): Promise<Ref> {
+  const { files = {}, fill, signal, onProgress } = options;
+  const key = temporaryKey("build");
+  const work = await snapshots.prepare(key, parent, { labels: { [BUILD_LABEL]: "temporary" } });
+  made.add(key);
+  for (const [path, file] of Object.entries(files)) {
+    signal?.throwIfAborted();
+    const { content, ...attributes } = isFileWithAttributes(file) ? file : { content: file };
+    await work.writeFile(path, content, { ...attributes, signal });
+  }
+  await fill?.(work, { signal, onProgress });
+  const ref = await snapshots.commit(`${key}-done`, key);
+  made.hold(ref);
+  return ref;
+}
+
+/** Of all that a file's content can be, only this has a property `content`. */
+const isFileWithAttributes = (file: BuildFile): file is Exclude<BuildFile, FileContent> =>
+  typeof file === "object" && "content" in file;
+
+interface Target {
+  readonly platform: Platform;
+  readonly base: PlatformBase | undefined;
+}
+
+const DEFAULT_PLATFORM: Platform = { os: "linux", architecture: "amd64" };
+
+function targetsOf(platforms: readonly Platform[], bases: readonly PlatformBase[] | undefined): readonly Target[] {
+  if (bases === undefined) {
+    return (platforms.length === 0 ? [DEFAULT_PLATFORM] : platforms).map((platform) => ({ platform, base: undefined }));
+  }
+  // The base's own words: it may say `arm64/v8` where `arm64` was asked for.
+  return bases.map((base) => ({ platform: base.platform, base }));
+}
+
+function baseOf({ manifest, content, diffIDs }: PlatformBase): BaseImage {
+  return { manifest, content, diffIDs };
+}
+
+/** The snapshots of one build, to be taken away again. */
+class MadeSnapshots {
+  readonly #snapshots: Snapshotter;
+  readonly #refs: Ref[] = [];
+  readonly #keys: string[] = [];
+
+  constructor(snapshots: Snapshotter) {
+    this.#snapshots = snapshots;
+  }
+
+  add(key: string): void {
+    this.#keys.push(key);
+  }
+
+  hold(ref: Ref): void {
+    this.#refs.push(ref);
+    this.#keys.push(ref.key);
+  }
+
+  /** Children first. Never fails: what ended the build is what the caller is to hear. */
+  async remove(): Promise<void> {
+    for (const ref of this.#refs) ref.release();
+    for (const key of this.#keys.reverse()) {
+      try {
+        // A base that the caller has put there himself stays.
+        if (key.startsWith("base/") && (await this.#snapshots.stat(key)).labels[BUILD_LABEL] === undefined) continue;
+        await this.#snapshots.remove(key);
+      } catch {
+        // Committed under another key, or a base on which others still build: the last of them removes it.
+      }
+    }
+  }
+}
+
+function storesOf({ content, images, differ }: BuildOptions): Omit<ExporterStores, "snapshots"> {
+  return { content, images, differ };
+}
+
+function platformsOf(platform: BuildOptions["platform"]): readonly Platform[] {
+  if (platform === undefined) return [];
+  const list: readonly (Platform | string)[] = Array.isArray(platform) ? platform : [platform];
+  if (list.length === 0) throw new SlipwayError("INVALID_ARGUMENT", "Cannot build: the list of platforms is empty");
+  return list.map((one) => (typeof one === "string" ? parsePlatform(one) : one));
+}
