@@ -1,4 +1,4 @@
-import { type ByteSource, chunksOf } from "../bytes.ts";
+import type { ByteSource } from "../bytes.ts";
 import type { TarHeader } from "../tar/entry.ts";
 import { readTar, writeTar } from "../tar/index.ts";
 
@@ -18,18 +18,10 @@ export async function hasLaterTimes(tar: ByteSource, epoch: number): Promise<boo
  * its very end, also behind the end marker, so that a source that verifies itself has its say.
  */
 export async function* rewriteTimes(tar: ByteSource, epoch: number): AsyncGenerator<Uint8Array, void, undefined> {
-  const chunks = chunksOf(tar);
-  // Without `return`: the tar reader must not end what is read on below.
-  const source: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => ({ next: () => chunks.next() }) };
   async function* entries(): AsyncGenerator<{ header: TarHeader; content: ByteSource }, void, undefined> {
-    for await (const entry of readTar(source)) yield { header: clampTimes(entry, epoch), content: entry.content() };
-    while (!(await chunks.next()).done);
+    for await (const entry of readTar(tar)) yield { header: clampTimes(entry, epoch), content: entry.content() };
   }
-  try {
-    yield* writeTar(entries());
-  } finally {
-    await chunks.return();
-  }
+  yield* writeTar(entries());
 }
 
 /** The header with its times clamped, or itself if none is later. */
