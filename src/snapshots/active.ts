@@ -121,19 +121,25 @@ export class ActiveSnapshot implements WritableState {
 
   async #publish(name: string, labels: Readonly<Record<string, string>>, tree: StoredTree): Promise<void> {
     const { records } = this.#context;
-    const marked = await this.#update((record) => ({ ...record, committing: name }));
-    const { parent } = marked.record;
+    const { parent } = this.#record;
     const record: SnapshotRecord = { version: 1, kind: "committed", id: this.id, parent, labels, tree };
-    if ((await records.create(name, record)) !== undefined) {
-      // It is committed. Should the old record stay, it counts as gone.
-      await records.drop(marked).catch(() => false);
-      return;
+    const committed = await records.create(name, { ...record, pending: this.#key });
+    if (committed === undefined) throw this.#nameTaken(name);
+    let marked: FoundRecord;
+    try {
+      marked = await this.#update((active) => ({ ...active, committing: name }));
+    } catch (error) {
+      await records.drop(committed).catch(() => false);
+      throw error;
     }
-    await this.#update(({ committing: _, ...rest }) => rest);
-    throw new SlipwayError(
-      "ALREADY_EXISTS",
-      `Cannot commit the snapshot ${JSON.stringify(this.#key)}: the name ${JSON.stringify(name)} is taken`,
-    );
+    const done = await records.replace(committed, record);
+    // Otherwise somebody else took this step, or took the name before the second step.
+    if (done === undefined && (await records.find(name))?.record.id !== this.id) {
+      await records.find(this.#key);
+      throw this.#nameTaken(name);
+    }
+    // It is committed. Should the old record stay, it counts as gone.
+    await records.drop(marked).catch(() => false);
   }
 
   /** Changes the record, as long as nobody else saved, committed or removed the snapshot. */
@@ -156,6 +162,13 @@ export class ActiveSnapshot implements WritableState {
     const result = this.#last.then(work);
     this.#last = result.catch(() => undefined);
     return await result;
+  }
+
+  #nameTaken(name: string): SlipwayError {
+    return new SlipwayError(
+      "ALREADY_EXISTS",
+      `Cannot commit the snapshot ${JSON.stringify(this.#key)}: the name ${JSON.stringify(name)} is taken`,
+    );
   }
 
   #checkOpen(): void {

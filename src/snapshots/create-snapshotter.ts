@@ -20,7 +20,7 @@ export interface SnapshotterOptions {
   readonly content: ContentStore;
   /** Where trees and snapshots are. Default: memory, for the life of the snapshotter. */
   readonly metadata?: MetadataStore | undefined;
-  /** Default: the pure one. */
+  /** Makes the digests of trees and of what is written. Default: the content store's own, or else the pure one. */
   readonly hasher?: HasherFactory | undefined;
   /**
    * What becomes of a `Blob` or `ReopenableSource` that a file is written from: its bytes are copied into the content store
@@ -54,7 +54,12 @@ class TreeSnapshotter implements Snapshotter {
   readonly #views = new Map<string, { removed: boolean }>();
   readonly #holds = new Holds();
 
-  constructor({ content, metadata = createMemoryMetadataStore(), hasher, sources = "copy" }: SnapshotterOptions) {
+  constructor({
+    content,
+    metadata = createMemoryMetadataStore(),
+    hasher = content.hasher,
+    sources = "copy",
+  }: SnapshotterOptions) {
     this.#content = content;
     this.#hasher = hasher;
     this.#byReference = sources === "reference";
@@ -161,6 +166,7 @@ class TreeSnapshotter implements Snapshotter {
     for (;;) {
       const found = await this.#found(key);
       this.#checkNotHeld(key);
+      await this.#checkNoChildren(found);
       const removing = await this.#records.replace(found, { ...found.record, removing: true });
       // Somebody changed the record in between: look again.
       if (removing === undefined) continue;
@@ -215,33 +221,43 @@ class TreeSnapshotter implements Snapshotter {
 
   /** Makes sure that no snapshot has a key, and removes what one that counts as gone has left there. */
   async #makeFree(key: string): Promise<void> {
-    if ((await this.#records.find(key)) !== undefined) throw taken(key);
-    const rest = await this.#records.read(key);
-    if (rest === undefined) return;
-    if (rest.record.removing === true) await this.#finishRemoval(rest);
-    else await this.#records.drop(rest);
+    for (;;) {
+      const found = await this.#records.read(key);
+      if (found === undefined) return;
+      const state = await this.#records.settle(found);
+      if (state === "alive") throw taken(key);
+      if (state === "gone") await this.#clear(found);
+    }
+  }
+
+  /** Takes away what is left of a snapshot that counts as gone. @throws SlipwayError `FAILED_PRECONDITION` if it has children */
+  async #clear(found: FoundRecord): Promise<void> {
+    if (found.record.removing !== true) {
+      await this.#records.drop(found);
+      return;
+    }
+    await this.#checkNoChildren(found);
+    await this.#finishRemoval(found);
   }
 
   /** @throws SlipwayError `FAILED_PRECONDITION` */
   async #checkNoChildren({ key, record }: FoundRecord): Promise<void> {
     if (record.kind !== "committed") return;
     for await (const child of this.#records.list()) {
-      if (child.record.parent?.key !== key || child.record.parent.id !== record.id) continue;
-      if (child.record.removing === true) {
-        // A removal that is under way, or did not come to its end.
-        await this.#finishRemoval(child);
-        continue;
+      const { parent } = child.record;
+      if (parent?.key !== key || parent.id !== record.id) continue;
+      if ((await this.#records.settle(child)) === "gone") await this.#clear(child);
+      else {
+        throw new SlipwayError(
+          "FAILED_PRECONDITION",
+          `Cannot remove the snapshot ${JSON.stringify(key)}: it is the parent of ${JSON.stringify(child.key)}; remove that first`,
+        );
       }
-      throw new SlipwayError(
-        "FAILED_PRECONDITION",
-        `Cannot remove the snapshot ${JSON.stringify(key)}: it is the parent of ${JSON.stringify(child.key)}; remove that first`,
-      );
     }
   }
 
-  /** Takes away what a snapshot marked as removing has. @throws SlipwayError `FAILED_PRECONDITION` if it has children after all */
+  /** Takes away what a snapshot has that is marked as removing and, as was seen after that, has no children. */
   async #finishRemoval(found: FoundRecord): Promise<void> {
-    await this.#checkNoChildren(found);
     await this.#trees.remove(found.record);
     await this.#records.drop(found);
   }

@@ -24,8 +24,10 @@ export interface SnapshotRecord {
   readonly tree?: StoredTree | undefined;
   /** It counts as gone; what is left of it is being removed. */
   readonly removing?: true | undefined;
-  /** Name under which it is about to be committed. If a snapshot of that name has the same id, this one is gone. */
+  /** Of an active one: the name under which it is being committed. See {@link SnapshotRecords.settle}. */
   readonly committing?: string | undefined;
+  /** Of a committed one: the key of the active one that is still to say `committing`. */
+  readonly pending?: string | undefined;
 }
 
 /** A record and its bytes, which compare-and-set needs. */
@@ -64,11 +66,40 @@ export class SnapshotRecords {
 
   /** The record of a snapshot that does not count as gone. */
   async find(key: string): Promise<FoundRecord | undefined> {
-    const found = await this.read(key);
-    if (found === undefined || found.record.removing === true) return undefined;
-    const { committing, id } = found.record;
-    if (committing === undefined) return found;
-    return (await this.read(committing))?.record.id === id ? undefined : found;
+    for (;;) {
+      const found = await this.read(key);
+      if (found === undefined) return undefined;
+      const state = await this.settle(found);
+      if (state !== "changed") return state === "alive" ? found : undefined;
+    }
+  }
+
+  /**
+   * What a record stands for. A commit takes four steps, each of which changes one record: the committed one is made, `pending`;
+   * the active one says `committing`; the committed one is `pending` no more; the active one goes. After the second step
+   * anybody who comes by does the third, with which the snapshot is committed; up to the second it is active, and
+   * whoever wants the name may have it. So it is always the one or the other, wherever a process ends.
+   * @returns `changed` if the record had to be changed to say so, and is to be read again
+   */
+  async settle({ key, record, bytes }: FoundRecord): Promise<"alive" | "gone" | "changed"> {
+    const { id, removing, committing, pending } = record;
+    if (removing === true) return "gone";
+    if (pending !== undefined) {
+      const active = (await this.read(pending))?.record;
+      if (active?.id !== id || active.committing !== key) return "gone";
+      await this.replace({ key, record, bytes }, { ...record, pending: undefined });
+      return "changed";
+    }
+    if (committing === undefined) return "alive";
+    const committed = await this.read(committing);
+    if (committed?.record.id !== id) {
+      // Somebody else has taken the name: it is an active one as before.
+      await this.replace({ key, record, bytes }, { ...record, committing: undefined });
+      return "changed";
+    }
+    if (committed.record.pending === undefined) return "gone";
+    await this.replace(committed, { ...committed.record, pending: undefined });
+    return "changed";
   }
 
   /** @returns undefined if there is a record under the key */

@@ -224,6 +224,10 @@ describe("a process that ends in the middle", () => {
       expect(await ref.readTextFile("/x")).toBe("x");
       ref.release();
       // The keys are free again, and all can be removed.
+      if (ref.key === "other") {
+        await after.prepare("name", ref.key);
+        await after.remove("name");
+      }
       await after.prepare("work", ref.key);
       await after.remove("work");
       await after.remove(ref.key);
