@@ -113,10 +113,21 @@ class DockerLayers {
     const { content } = this.#context;
     const beginning: number[] = [];
     for await (const chunk of content.open(blob.digest, { length: Math.min(blob.size, 16) })) beginning.push(...chunk);
-    const mediaType = LAYER_TYPES[detectCompression(Uint8Array.from(beginning))];
+    const compression = detectCompression(Uint8Array.from(beginning));
+    const mediaType = LAYER_TYPES.get(compression);
+    if (mediaType === undefined) {
+      throw new SlipwayError(
+        "UNSUPPORTED",
+        `Cannot read the archive: layer ${blob.digest} is compressed with ${compression}`,
+      );
+    }
     this.#mediaTypes.set(blob.digest, mediaType);
     return mediaType;
   }
 }
 
-const LAYER_TYPES = { uncompressed: OCI_TYPES.layer, gzip: OCI_TYPES.layerGzip, zstd: OCI_TYPES.layerZstd } as const;
+const LAYER_TYPES: ReadonlyMap<string, string> = new Map([
+  ["uncompressed", OCI_TYPES.layer],
+  ["gzip", OCI_TYPES.layerGzip],
+  ["zstd", OCI_TYPES.layerZstd],
+]);

@@ -50,7 +50,11 @@ export function resolveImage(images: readonly ArchivedImage[], selection: ImageS
   return { image, manifest: selectManifest(image, selection.platform) };
 }
 
-function selectImage(images: readonly ArchivedImage[], name: string | undefined): ArchivedImage {
+/**
+ * The image of that name, tag or digest; without a name the only one.
+ * @throws SlipwayError `NOT_FOUND`, `INVALID_ARGUMENT` if it could be several
+ */
+export function selectImage(images: readonly ArchivedImage[], name: string | undefined): ArchivedImage {
   const found = name === undefined ? images : images.filter((image) => isNamed(image, name));
   const [first] = found;
   if (first !== undefined && found.length === 1) return first;
@@ -81,7 +85,11 @@ function describeImage({ descriptor, names, tags }: ArchivedImage): string {
   return names[0] ?? tags[0] ?? descriptor.digest;
 }
 
-function selectManifest(image: ArchivedImage, platform: Platform | undefined): ImageManifest {
+/**
+ * The manifest for a platform, or one that runs there too; without a platform the only one.
+ * @throws SlipwayError `NOT_FOUND`, `INVALID_ARGUMENT` if the image is for several platforms
+ */
+export function selectManifest(image: ArchivedImage, platform: Platform | undefined): ImageManifest {
   const candidates = image.manifests.filter(({ diffIDs, platform: of }) => diffIDs !== undefined && isRunnable(of));
   const [first] = candidates;
   if (platform === undefined && first !== undefined && candidates.length === 1) return first;

@@ -21,6 +21,7 @@ import type { DirectoryNode, FileNode, SpecialNode, Tree, TreeNode } from "../sn
 import { encodeName } from "../tar/names.ts";
 import { errnoOf, hostError } from "./host-error.ts";
 import { makeSpecialFile } from "./special-file.ts";
+import { type FileXattrs, writeXattrs } from "./write-xattrs.ts";
 
 /** Something of a tree that the host could not hold. */
 export interface RootfsWarning {
@@ -33,13 +34,13 @@ export interface RootfsWarning {
 export interface WriteRootfsOptions extends OperationOptions {
   /** Gives every file its owner and group of the tree, which needs root. Default: all belong to the caller. */
   readonly preserveOwner?: boolean | undefined;
-  /** Called for what was left out: device nodes that may not be made, sockets, extended attributes. */
+  /** Called for what was left out: device nodes that may not be made, sockets, extended attributes that cannot be set. */
   readonly onWarning?: ((warning: RootfsWarning) => void) | undefined;
 }
 
 /**
  * Writes a tree's files to a directory of the host: modes (setuid too), times, symlinks, hard links, FIFOs, and device nodes
- * where that is permitted. Every file is made anew and none is ever opened or replaced, so that no name or symlink of the
+ * and extended attributes where that is permitted. Every file is made anew and none is ever opened or replaced, so that no name or symlink of the
  * tree, nor two names that the host takes for one, can lead a write out of the directory.
  * @param hostDirectory is made if it is absent, and must be empty if it exists; its parent must exist
  * @throws SlipwayError `NOT_EMPTY`; `INVALID_PATH` for a name that no host can have; `DIGEST_MISMATCH`, `SIZE_MISMATCH` and
@@ -96,6 +97,8 @@ class RootfsWriter {
   readonly #linked = new Map<number, string>();
   /** Directories get their attributes last: a read-only one could not be filled, and filling one changes its time. */
   readonly #directories: { readonly path: string; readonly node: DirectoryNode }[] = [];
+  /** Set last of all but directories: a change of owner would take capabilities away again. */
+  readonly #xattrs: FileXattrs[] = [];
   #written = 0;
 
   constructor(content: ContentStore, root: string, options: WriteRootfsOptions) {
@@ -106,6 +109,8 @@ class RootfsWriter {
 
   async write(tree: Tree, report: StepReporter): Promise<void> {
     await this.#fill("", tree.root, report);
+    const complaint = await writeXattrs(this.#root, this.#xattrs, { signal: this.#options.signal });
+    if (complaint !== undefined) this.#warn("/", complaint);
     for (const { path, node } of this.#directories.reverse()) {
       await this.#onHost("set the attributes of", path, (host) => this.#setAttributes(host, node));
     }
@@ -126,6 +131,7 @@ class RootfsWriter {
 
   async #fill(path: string, directory: DirectoryNode, report: StepReporter): Promise<void> {
     this.#directories.push({ path, node: directory });
+    this.#noteXattrs(path, directory);
     for (const [name, node] of directory.entries) {
       this.#options.signal?.throwIfAborted();
       if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
@@ -157,9 +163,11 @@ class RootfsWriter {
       });
     } else if (!(await this.#makeSpecial(path, node))) return;
     if (node.inode !== undefined) this.#linked.set(node.inode, path);
-    if (node.xattrs !== undefined && node.xattrs.size > 0) {
-      this.#warn(path, `its extended attributes were left out: ${[...node.xattrs.keys()].join(", ")}`);
-    }
+    this.#noteXattrs(path, node);
+  }
+
+  #noteXattrs(path: string, { xattrs }: TreeNode): void {
+    if (xattrs !== undefined && xattrs.size > 0) this.#xattrs.push({ path: path.slice(1), xattrs });
   }
 
   async #writeFile(path: string, node: FileNode, report: StepReporter): Promise<void> {
