@@ -10,18 +10,21 @@ export async function countChainExports() {
   const metadata = createMemoryMetadataStore();
   const snapshots = createSnapshotter({ content: store, metadata });
   const counts = { filesRead: 0, bytesRead: 0, layersCompressed: 0 };
-  /** @type {import("slipway/content").ContentStore} */
-  const content = {
-    ...store,
-    open: (digest, range) =>
-      (async function* () {
-        counts.filesRead++;
-        for await (const chunk of store.open(digest, range)) {
-          counts.bytesRead += chunk.byteLength;
-          yield chunk;
-        }
-      })(),
+  /** @type {import("slipway/content").ContentStore["open"]} */
+  const open = async function* (digest, range) {
+    counts.filesRead++;
+    for await (const chunk of store.open(digest, range)) {
+      counts.bytesRead += chunk.byteLength;
+      yield chunk;
+    }
   };
+  const content = new Proxy(store, {
+    get(target, key) {
+      if (key === "open") return open;
+      const value = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
   const differ = createDiffer({ content });
   const exporter = createExporter({
     content,

@@ -25,13 +25,19 @@ function has(name) {
   }
 }
 
-/** @param {string} directory @returns {number} */
+/**
+ * Bytes of all files; one with several names counts once.
+ * @param {string} directory
+ */
 function sizeOf(directory) {
-  let size = 0;
+  /** @type {Map<string, number>} */
+  const sizes = new Map();
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) size += statSync(join(entry.parentPath, entry.name)).size;
+    if (!entry.isFile()) continue;
+    const { dev, ino, size } = statSync(join(entry.parentPath, entry.name));
+    sizes.set(`${dev}:${ino}`, size);
   }
-  return size;
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 /** @param {string} shell */
@@ -63,7 +69,7 @@ async function wholeExport() {
       },
     },
     {
-      name: "tar | gzip -6, sha256sum on both sides",
+      name: "`tar \\| gzip -6`, `sha256sum` on both sides",
       run: async () => {
         const output = join(work, "layer.tar.gz");
         const result = await sh(
