@@ -30,7 +30,7 @@ export function addBuildFlags(command: Command): Command {
     .option("--from <image>", "build on scratch, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:TAG]")
     .option(
       "--platform <os/arch>",
-      "for which platform, or several by commas (default: this machine's, or the base's)",
+      "os/arch[/variant], or several by commas (default: the base's, or this machine's)",
       collect,
     )
     .option("--annotation <key=value>", "annotate; index:KEY=VALUE and the like say where", collect)
@@ -66,19 +66,22 @@ export function addBuildFlags(command: Command): Command {
 }
 
 /** What follows the list of flags in the help. */
-export const BUILD_HELP = `
+export const BUILD_HELP: string = `
 Output is one of
-  type=docker,dest=FILE            archive for docker load, podman load, ctr images import, skopeo
-  type=oci,dest=FILE               archive of an OCI image layout
-  type=oci,tar=false,dest=DIR      OCI image layout directory, made or extended
-  type=image                       into the store
-  type=tar,dest=FILE               the root filesystem as one tar
-  type=local,dest=DIR              the root filesystem as files, in a new or empty directory
-with dest=- for stdout, and with BuildKit's options: name, compression=gzip|uncompressed, compression-level,
-force-compression, oci-mediatypes, annotation.KEY, source-date-epoch, rewrite-timestamp, …
+  type=docker,dest=FILE        archive for docker load, podman load, skopeo, ctr
+  type=oci,dest=FILE           archive of an OCI image layout
+  type=oci,tar=false,dest=DIR  OCI image layout directory, made or extended
+  type=image                   into the store
+  type=tar,dest=FILE           the root filesystem as one tar
+  type=local,dest=DIR          the root filesystem as files, in an empty directory
+with dest=- for stdout, and with BuildKit's options: name, compression=gzip or
+uncompressed, compression-level, force-compression, oci-mediatypes,
+annotation.KEY, source-date-epoch, rewrite-timestamp, …
 
 Examples:
   slipway build site -t site:1 --dest /srv -o type=docker,dest=site.tar
-  slipway build dist -t web --from oci:base:latest --entrypoint "/usr/bin/web --port 80" -o type=docker,dest=web.tar
-  slipway build . -t tool --platform linux/amd64,linux/arm64 -o type=oci,tar=false,dest=layout
-  slipway build . -t tool -o type=oci,dest=- | skopeo inspect oci-archive:/dev/stdin`;
+  slipway build dist -t web --from oci:base:latest \\
+    --entrypoint "/usr/bin/web --port 80" -o type=docker,dest=web.tar
+  slipway build . -t tool --platform linux/amd64,linux/arm64 \\
+    -o type=oci,tar=false,dest=layout
+  slipway build . -t tool -o type=docker,dest=- | docker load`;

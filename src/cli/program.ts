@@ -27,8 +27,9 @@ export function createProgram(context: CliContext): Command {
   program.addHelpText(
     "after",
     `
-Images are named oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:TAG], or as in the store.
-The store is --store DIR, or $SLIPWAY_STORE, or slipway in the user's data directory: an OCI image layout.`,
+Images are named oci:DIR[:TAG], oci-archive:FILE[:TAG],
+docker-archive:FILE[:TAG], or by what slipway ls shows. The store is --store DIR,
+$SLIPWAY_STORE or slipway in the user's data directory: an OCI image layout.`,
   );
   return program;
 }
