@@ -1,5 +1,4 @@
 import { SlipwayError } from "../errors.ts";
-import { joinPath } from "./path.ts";
 import { existing, resolve } from "./resolve.ts";
 import type { FollowOptions } from "./snapshotter.ts";
 import type { DirectoryNode, Tree, TreeNode } from "./tree.ts";
@@ -47,26 +46,4 @@ export function lookup(tree: Tree, path: string, { followSymlinks = true }: Foll
     resolve<DirectoryNode>(tree.root, path, { follow: followSymlinks ? "always" : "slash" }, doing),
     doing,
   );
-}
-
-/**
- * The node at names from the root down, each meant itself: no symlink is followed, and nothing is refused.
- * @returns undefined if there is none
- */
-export function nodeAt(tree: Tree, names: readonly string[]): TreeNode | undefined {
-  let node: TreeNode | undefined = tree.root;
-  for (const name of names) node = node?.type === "directory" ? node.entries.get(name) : undefined;
-  return node;
-}
-
-/**
- * The paths of all names of the file at a path: itself, and its hard links.
- * @throws SlipwayError `NOT_FOUND`
- */
-export function linkedPaths(tree: Tree, names: readonly string[]): readonly string[] {
-  const node = nodeAt(tree, names);
-  const path = joinPath(names);
-  if (node === undefined) throw new SlipwayError("NOT_FOUND", `Cannot look up ${path}: it does not exist`);
-  if (node.type === "directory" || node.inode === undefined) return [path];
-  return tree.links.get(node.inode) ?? [path];
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nodeAt } from "../../src/snapshots/walk.ts";
-import { open, openWork } from "./support/open.ts";
+import { nodeAt, open, openWork } from "./support/open.ts";
 
 describe("hard links", () => {
   it("are one node under several names", async () => {

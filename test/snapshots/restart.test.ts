@@ -7,9 +7,9 @@ import { createSnapshotter } from "../../src/snapshots/create-snapshotter.ts";
 import { createMemoryMetadataStore } from "../../src/snapshots/memory.ts";
 import type { MetadataStore } from "../../src/snapshots/metadata.ts";
 import type { Snapshotter } from "../../src/snapshots/snapshotter.ts";
-import { nodeAt, walkTree } from "../../src/snapshots/walk.ts";
+import { walkTree } from "../../src/snapshots/walk.ts";
 import { decodeName } from "../../src/tar/names.ts";
-import { open, pathsOf } from "./support/open.ts";
+import { nodeAt, open, pathsOf } from "./support/open.ts";
 import { anyOperation, perform } from "./support/operations.ts";
 
 const code = (name: string) => expect.objectContaining({ name: "SlipwayError", code: name });

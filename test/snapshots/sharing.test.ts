@@ -6,8 +6,8 @@ import { createSnapshotter } from "../../src/snapshots/create-snapshotter.ts";
 import { emptyTree } from "../../src/snapshots/empty-tree.ts";
 import type { Snapshotter, WritableSnapshot } from "../../src/snapshots/snapshotter.ts";
 import type { DirectoryNode, Tree } from "../../src/snapshots/tree.ts";
-import { nodeAt, walkTree } from "../../src/snapshots/walk.ts";
-import { countingMetadata, open, openWork } from "./support/open.ts";
+import { walkTree } from "../../src/snapshots/walk.ts";
+import { countingMetadata, nodeAt, open, openWork } from "./support/open.ts";
 
 const EMPTY = { digest: EMPTY_DIGEST, size: 0 };
 

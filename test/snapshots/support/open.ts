@@ -4,7 +4,7 @@ import { createSnapshotter } from "../../../src/snapshots/create-snapshotter.ts"
 import { createMemoryMetadataStore } from "../../../src/snapshots/memory.ts";
 import type { MetadataStore } from "../../../src/snapshots/metadata.ts";
 import type { Snapshotter, WritableSnapshot } from "../../../src/snapshots/snapshotter.ts";
-import type { Tree } from "../../../src/snapshots/tree.ts";
+import type { Tree, TreeNode } from "../../../src/snapshots/tree.ts";
 import { walkTree } from "../../../src/snapshots/walk.ts";
 
 export interface Opened {
@@ -27,6 +27,13 @@ export async function openWork(): Promise<WritableSnapshot> {
 /** All paths of a tree, in order. */
 export function pathsOf(tree: Tree): string[] {
   return Array.from(walkTree(tree), ({ path }) => path);
+}
+
+/** The node at names from the root down, each meant itself. */
+export function nodeAt(tree: Tree, names: readonly string[]): TreeNode | undefined {
+  let node: TreeNode | undefined = tree.root;
+  for (const name of names) node = node?.type === "directory" ? node.entries.get(name) : undefined;
+  return node;
 }
 
 /** Counts the calls that change or read a store. */
