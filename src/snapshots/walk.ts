@@ -1,4 +1,3 @@
-import { SlipwayError } from "../errors.ts";
 import { existing, resolve } from "./resolve.ts";
 import type { FollowOptions } from "./snapshotter.ts";
 import type { DirectoryNode, Tree, TreeNode } from "./tree.ts";
