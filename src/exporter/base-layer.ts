@@ -5,7 +5,7 @@ import { SlipwayError } from "../errors.ts";
 import { layerCompression } from "../oci/media-types.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { BaseLayer } from "./base-image.ts";
-import { isStored, type RecordedLayer } from "./blob-records.ts";
+import { holdBlob, type RecordedLayer } from "./blob-records.ts";
 import { convertLayer, needsRewrite } from "./convert-layer.ts";
 import { type LayerMaking, type MadeLayer, makeOnce } from "./layer-making.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -60,7 +60,7 @@ async function copyLayer(
   { signal, onProgress }: OperationOptions,
 ): Promise<MadeLayer> {
   const { mediaType, digest, size } = descriptor;
-  const cached = await isStored(to, descriptor);
+  const cached = await holdBlob(to, descriptor);
   if (!cached && from === to) {
     throw new SlipwayError(
       "NOT_FOUND",

@@ -1,8 +1,8 @@
-import type { BlobReference } from "../content/index.ts";
 import type { ContentStore } from "../content/store.ts";
 import type { Layer, LayerWarning } from "../diff/differ.ts";
 import { isSlipwayError } from "../errors.ts";
 import { digestOf } from "../hash/index.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
 import { digestHex, isDigest } from "../oci/digest.ts";
 import type { MetadataStore } from "../snapshots/metadata.ts";
 
@@ -34,7 +34,7 @@ export function createBlobRecords(metadata: MetadataStore, content: ContentStore
     async find(key) {
       const value = await metadata.get(path(key));
       const layer = value && parseRecord(value);
-      return layer && (await isStored(content, layer.descriptor)) ? layer : undefined;
+      return layer && (await holdBlob(content, layer.descriptor)) ? layer : undefined;
     },
     async record(key, { descriptor, diffID, warnings }) {
       const { mediaType, digest, size } = descriptor;
@@ -44,12 +44,22 @@ export function createBlobRecords(metadata: MetadataStore, content: ContentStore
   };
 }
 
-/** Whether the store has a blob of this digest and size. */
-export async function isStored(content: ContentStore, { digest, size }: BlobReference): Promise<boolean> {
+/**
+ * Whether the store has a blob of this digest and size. It is asked for by a writer, too, which answers that there is nothing
+ * to write: a store under a lease takes what was found under its lease thereby, as it does with what is written.
+ */
+export async function holdBlob(content: ContentStore, { digest, size }: Descriptor): Promise<boolean> {
+  const ref = `hold-${digest}`;
   try {
-    return (await content.info(digest)).size === size;
+    if ((await content.info(digest)).size !== size) return false;
+    const writer = await content.writer({ ref, digest, size });
+    // The blob has gone between the two questions.
+    await writer.close();
+    await content.abort(ref);
+    return false;
   } catch (error) {
-    if (isSlipwayError(error, "NOT_FOUND")) return false;
+    if (isSlipwayError(error, "ALREADY_EXISTS")) return true;
+    if (isSlipwayError(error, "NOT_FOUND") || isSlipwayError(error, "UNAVAILABLE")) return false;
     throw error;
   }
 }

@@ -23,7 +23,7 @@ export interface ExporterStores {
   /** Default: `createDiffer({ content, hasher })`. */
   readonly differ?: Differ | undefined;
   readonly hasher?: HasherFactory | undefined;
-  /** Keeps layers from being made twice at the same time. Default: among the exports of this exporter. */
+  /** Keeps layers from being made twice at the same time. Default: among the exports of this exporter. Share it among exporters on the same `content` only. */
   readonly flights?: FlightControl<MadeLayer> | undefined;
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { bytesSource, readAll } from "../../src/bytes.ts";
 import { decompress, gzip } from "../../src/compress/index.ts";
 import { copyBlob, createMemoryContentStore, readBlob, writeBlob } from "../../src/content/index.ts";
+import { withLease } from "../../src/content/leased-store.ts";
 import type { ContentStore } from "../../src/content/store.ts";
 import type { BaseImage } from "../../src/exporter/config.ts";
 import type { ExporterOptions } from "../../src/exporter/exporter.ts";
@@ -323,6 +324,32 @@ describe("rewrite-timestamp", () => {
 
   it("is refused without an epoch", () => {
     expect(() => openHouse().exporter.resolve({ rewriteTimestamp: true })).toThrow(/source-date-epoch/);
+  });
+});
+
+describe("a lease", () => {
+  it("gets all blobs of the image, those that were found as those that were written", async () => {
+    const house = openHouse();
+    const { base } = await makeBase(house.content);
+    await exportOn(house, base);
+    const leased = new Set<string>();
+    const content = withLease(house.content, {
+      async add(digest) {
+        leased.add(digest);
+      },
+    });
+    const again = openHouse({ content, metadata: house.metadata, snapshots: house.snapshots });
+    const ref = await house.snapshots.get("own");
+    const image = await again.exporter.resolve().export(ref, { base: { ...base, content } });
+    const [exported] = image.manifests;
+    const blobs = [
+      exported?.descriptor,
+      exported?.config,
+      ...(exported?.layers.map((layer) => layer.descriptor) ?? []),
+    ];
+    expect(exported?.layers.every(({ cached }) => cached)).toBe(true);
+    expect([...leased].sort()).toEqual(blobs.map((blob) => blob?.digest).sort());
+    for await (const { ref: ingest } of house.content.statuses()) expect(ingest).toBe("none");
   });
 });
 
