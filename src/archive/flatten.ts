@@ -12,6 +12,7 @@ import { createSnapshotter } from "../snapshots/create-snapshotter.ts";
 import type { Tree } from "../snapshots/tree.ts";
 import { type TarInput, writeTar } from "../tar/index.ts";
 import { readGraph } from "./graph.ts";
+import { streamStep } from "./stream-step.ts";
 
 /** Options of {@link flattenImage}. */
 export interface FlattenOptions extends OperationOptions {
@@ -68,25 +69,20 @@ export async function* writeRootfsTar(
   options: RootfsTarOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { signal, onProgress, ...entryOptions } = options;
-  const step = { id: "writing root filesystem", name: "writing root filesystem" };
-  onProgress?.({ ...step, state: "started" });
-  let current = 0;
-  function* inputs(): Generator<TarInput, void, undefined> {
+  yield* streamStep(onProgress, "writing root filesystem", async function* (report) {
+    let current = 0;
+    for await (const chunk of writeTar(tarInputs())) {
+      signal?.throwIfAborted();
+      yield chunk;
+      current += chunk.byteLength;
+      report(current);
+    }
+  });
+
+  function* tarInputs(): Generator<TarInput, void, undefined> {
     for (const { header, file } of layerEntries(undefined, tree, entryOptions)) {
       if (file === undefined) yield { header };
       else yield { header, content: readBlob(content, { digest: file.content, size: file.size }, { signal }) };
     }
-  }
-  try {
-    for await (const chunk of writeTar(inputs())) {
-      signal?.throwIfAborted();
-      yield chunk;
-      current += chunk.byteLength;
-      onProgress?.({ ...step, state: "running", current });
-    }
-    onProgress?.({ ...step, state: "completed", current });
-  } catch (error) {
-    onProgress?.({ ...step, state: "failed", error });
-    throw error;
   }
 }

@@ -21,6 +21,8 @@ export interface ReadArchiveOptions extends OperationOptions {
    * platform was pulled. The images then have the manifests that are complete. Default false: what is missing is an error.
    */
   readonly allowMissingPlatforms?: boolean | undefined;
+  /** Most bytes that the archive may have when it is decompressed, against archives that are small only until then. Default: no limit. */
+  readonly sizeLimit?: number | undefined;
   /** Default: the store's own, or else the pure one. */
   readonly hasher?: HasherFactory | undefined;
 }
@@ -71,7 +73,7 @@ export async function readArchive(
     }
     try {
       const files = new ArchiveFiles(session);
-      for await (const entry of readTar(decompress(measured()))) await files.add(entry);
+      for await (const entry of readTar(limited(decompress(measured()), options.sizeLimit))) await files.add(entry);
       const context: ArchiveContext = { content, files, session, used: new Set(), options };
       const images = await readImages(context);
       await session.drop(context.used);
@@ -83,6 +85,18 @@ export async function readArchive(
       throw error;
     }
   });
+}
+
+async function* limited(
+  source: AsyncIterable<Uint8Array>,
+  limit = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.byteLength;
+    if (size > limit) throw invalid(`it has more than the ${limit} bytes that it may have`);
+    yield chunk;
+  }
 }
 
 async function readImages(context: ArchiveContext): Promise<readonly ArchivedImage[]> {

@@ -7,6 +7,7 @@ import type { OperationOptions } from "../progress.ts";
 import type { TarHeader } from "../tar/entry.ts";
 import { writeTar } from "../tar/index.ts";
 import { type PlannedEntry, planArchive } from "./plan.ts";
+import { streamStep } from "./stream-step.ts";
 
 /** An image to write: where its blobs are, what it is, how it is named. An `ExportedImage` is one. */
 export interface ArchiveSource {
@@ -58,25 +59,19 @@ export async function* writeArchive(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
-  const step = { id: "writing archive", name: "writing archive" };
-  let current = 0;
-  onProgress?.({ ...step, state: "started" });
-  try {
+  yield* streamStep(onProgress, "writing archive", async function* (report) {
     const entries = await planArchive(isList(images) ? images : [images], options);
     const total = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
-    const report = (bytes: number): void => {
+    let current = 0;
+    const onBytes = (bytes: number): void => {
       current += bytes;
-      onProgress?.({ ...step, state: "running", current, total });
+      report(current, total);
     };
-    for await (const chunk of writeTar(tarEntries(entries, report, signal))) {
+    for await (const chunk of writeTar(tarEntries(entries, onBytes, signal))) {
       signal?.throwIfAborted();
       yield chunk;
     }
-    onProgress?.({ ...step, state: "completed", current, total });
-  } catch (error) {
-    onProgress?.({ ...step, state: "failed", error });
-    throw error;
-  }
+  });
 }
 
 const isList = (images: ArchiveSource | readonly ArchiveSource[]): images is readonly ArchiveSource[] =>
@@ -89,7 +84,7 @@ function sizeOf(entry: PlannedEntry): number {
 
 function* tarEntries(
   entries: readonly PlannedEntry[],
-  report: (bytes: number) => void,
+  onBytes: (bytes: number) => void,
   signal: AbortSignal | undefined,
 ): Generator<{ readonly header: TarHeader; readonly content?: ByteSource }, void, undefined> {
   for (const entry of entries) {
@@ -99,16 +94,16 @@ function* tarEntries(
       continue;
     }
     const source = entry.type === "document" ? entry.bytes : readBlob(entry.content, entry.blob, { signal });
-    yield { header: { ...header, type: "file", mode: 0o644 }, content: reporting(source, report) };
+    yield { header: { ...header, type: "file", mode: 0o644 }, content: counted(source, onBytes) };
   }
 }
 
-async function* reporting(
+async function* counted(
   source: ByteSource,
-  report: (bytes: number) => void,
+  onBytes: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of chunksOf(source)) {
     yield chunk;
-    report(chunk.byteLength);
+    onBytes(chunk.byteLength);
   }
 }

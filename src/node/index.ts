@@ -10,3 +10,5 @@ export { errnoOf, hostError } from "./host-error.ts";
 export { type HostProcess, hostPlatform } from "./platform.ts";
 export type { WriteFileOptions } from "./write-file.ts";
 export { writeFileAtomically } from "./write-file.ts";
+export type { RootfsWarning, WriteRootfsOptions } from "./write-rootfs.ts";
+export { writeRootfs } from "./write-rootfs.ts";

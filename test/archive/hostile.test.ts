@@ -1,12 +1,13 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readArchive } from "../../src/archive/index.ts";
+import { readArchive, verifyImage } from "../../src/archive/index.ts";
 import { readAll } from "../../src/bytes.ts";
 import { gzip } from "../../src/compress/index.ts";
 import { createMemoryContentStore } from "../../src/content/index.ts";
-import type { SlipwayErrorCode } from "../../src/errors.ts";
+import { isSlipwayError, type SlipwayErrorCode } from "../../src/errors.ts";
 import { digestOf } from "../../src/hash/index.ts";
 import { type Digest, digestHex, OCI_TYPES } from "../../src/oci/index.ts";
-import { type SampleFile, sampleImage, storedDigests } from "../support/sample-image.ts";
+import { type SampleFile, type SampleImage, sampleImage, storedDigests } from "../support/sample-image.ts";
 import { archiveFiles, archiveOf, bytesOf, changedJson, type Files, replaced } from "./support.ts";
 
 const LIMIT = 64 * 1024 * 1024;
@@ -283,10 +284,59 @@ describe("readArchive refuses", () => {
     }
   });
 
+  it("more bytes than it may have, however small it is compressed", async () => {
+    const files = await archiveFiles(await sample());
+    const bomb = await readAll(gzip(await archiveOf([["zeros", new Uint8Array(4_000_000)], ...files])), LIMIT);
+    expect(bomb.byteLength).toBeLessThan(100_000);
+    const content = createMemoryContentStore();
+    await expect(readArchive(bomb, content, { sizeLimit: 1_000_000 })).rejects.toMatchObject({
+      code: "INVALID_ARCHIVE",
+    });
+    expect(await storedDigests(content)).toEqual([]);
+    await expect(readArchive(bomb, content, { sizeLimit: 5_000_000 })).resolves.toHaveLength(1);
+  });
+
   it("a Docker config that is not what its name says", async () => {
     const files = await archiveFiles(await sample(), { format: "docker" });
     const [, [config] = [""]] = files;
     const changed = changedJson(files, config, (document: object) => ({ ...document, author: "somebody" }));
     await refused(replaced(files, { [config]: changed }), "DIGEST_MISMATCH", config);
   });
+});
+
+describe("readArchive of a damaged archive", () => {
+  /** Either a clear error and nothing left, or the image as it was. */
+  async function refusedOrWhole(archive: Uint8Array, image: SampleImage): Promise<void> {
+    const content = createMemoryContentStore();
+    try {
+      for (const { descriptor, manifests } of await readArchive(archive, content)) {
+        // Docker's own archives say nothing of how layers are compressed, so that the gzip header may be another one.
+        expect(manifests).toMatchObject([{ config: image.config, diffIDs: image.diffIDs }]);
+        await verifyImage(content, descriptor, { diffIDs: true });
+      }
+    } catch (error) {
+      if (!isSlipwayError(error)) throw error;
+      expect(await storedDigests(content)).toEqual([]);
+    }
+  }
+
+  for (const format of ["both", "docker"] as const) {
+    it(`never takes one of format ${format} with other bytes for the image`, async () => {
+      const image = await sample();
+      const tar = await archiveOf(await archiveFiles(image, { format }));
+      await fc.assert(
+        fc.asyncProperty(fc.nat(tar.byteLength - 1), fc.integer({ min: 1, max: 255 }), async (at, bits) => {
+          const damaged = tar.map((byte, i) => (i === at ? byte ^ bits : byte));
+          await refusedOrWhole(damaged, image);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it(`never takes a part of one of format ${format} for the image`, async () => {
+      const image = await sample();
+      const tar = await archiveOf(await archiveFiles(image, { format }));
+      for (let size = 0; size < tar.byteLength; size += 256) await refusedOrWhole(tar.subarray(0, size), image);
+    });
+  }
 });

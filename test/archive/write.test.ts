@@ -243,8 +243,25 @@ describe("writeArchive", () => {
     const controller = new AbortController();
     const reason = new Error("enough");
     const failed: ProgressEvent[] = [];
-    const archive = writeArchive(image, { signal: controller.signal, onProgress: (event) => failed.push(event) });
+    const big = await sampleImage(createMemoryContentStore(), {
+      compression: "uncompressed",
+      layers: [{ big: new Uint8Array(1_000_000) }],
+    });
+    const archive = writeArchive(big, { signal: controller.signal, onProgress: (event) => failed.push(event) });
+    await archive.next();
     controller.abort(reason);
     await expect(archive.next()).rejects.toBe(reason);
+    expect(failed.at(-1)).toMatchObject({ state: "failed", error: reason });
+  });
+
+  it("fails as a step when the reader leaves", async () => {
+    const image = await sampleImage(createMemoryContentStore(), {
+      compression: "uncompressed",
+      layers: [{ big: new Uint8Array(1_000_000) }],
+    });
+    const events: ProgressEvent[] = [];
+    for await (const _ of writeArchive(image, { onProgress: (event) => events.push(event) })) break;
+    expect(events.at(-1)).toMatchObject({ state: "failed" });
+    expect(events.filter(({ state }) => state !== "running").map(({ state }) => state)).toEqual(["started", "failed"]);
   });
 });

@@ -4,14 +4,17 @@ import { afterAll, describe, expect } from "vitest";
 import {
   type ArchivedImage,
   type ArchiveFormat,
+  copyImage,
   flattenImage,
+  listImages,
   readArchive,
   resolveImage,
+  verifyImage,
   writeArchive,
 } from "../../src/archive/index.ts";
 import { toReadableStream } from "../../src/bytes.ts";
 import { type ContentStore, createMemoryContentStore } from "../../src/content/index.ts";
-import { fileSource, nodeHasher } from "../../src/node/index.ts";
+import { fileSource, nodeHasher, openDirectoryStore } from "../../src/node/index.ts";
 import { writeRootfs } from "../../src/node/write-rootfs.ts";
 import { type SampleImage, sampleImage } from "../support/sample-image.ts";
 import { temporaryDirectory, temporaryRoot } from "../support/temporary.ts";
@@ -242,6 +245,45 @@ describe("skopeo", () => {
 });
 
 describe("tools for OCI layouts", () => {
+  /** The sample as a layout directory of ours. */
+  const layout = async (): Promise<string> => {
+    const image = await sample();
+    const directory = join(temporaryDirectory(), "layout");
+    const store = await openDirectoryStore(directory);
+    await copyImage(image.content, store.content, image.descriptor);
+    await store.images.create({ name: FULL_NAME, target: image.descriptor });
+    await store.close();
+    return directory;
+  };
+
+  itWith(["skopeo", "umoci", "oci-image-tool", "busybox"], "read a layout directory", async () => {
+    const image = await sample();
+    const directory = await layout();
+    const { stdout } = await run("skopeo", ["inspect", `oci:${directory}:1`]);
+    expect(JSON.parse(stdout)).toMatchObject({ Digest: image.descriptor.digest });
+    await run("oci-image-tool", ["validate", "--type", "image", "--ref", "name=1", directory]);
+    expect((await run("umoci", ["ls", "--layout", directory])).stdout.trim()).toBe("1");
+  });
+
+  itWith(["skopeo", "umoci", "busybox"], "write into a layout directory that is read again", async () => {
+    const image = await sample();
+    const directory = await layout();
+    const copied = join(temporaryDirectory(), "copied");
+    await run("skopeo", ["copy", `oci:${directory}:1`, `oci:${copied}:example.com/copied:2`]);
+    await run("umoci", ["tag", "--image", `${directory}:1`, "other"]);
+    for (const [path, names] of [
+      [copied, ["example.com/copied:2"]],
+      [directory, [FULL_NAME]],
+    ] as const) {
+      const store = await openDirectoryStore(path, { create: false });
+      const images = await listImages(store);
+      const named = resolveImage(images, { name: names[0] });
+      expect(named.manifest.diffIDs).toEqual(image.diffIDs);
+      await verifyImage(store.content, named.image.descriptor, { diffIDs: true });
+      await store.close();
+    }
+  });
+
   const unpacked = async (): Promise<string> => {
     const directory = temporaryDirectory();
     await run("tar", ["-xf", await archive("both"), "-C", directory]);
