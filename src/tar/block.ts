@@ -5,7 +5,7 @@ export const BLOCK_SIZE = 512;
  * Most bytes of a PAX header, of a GNU long name and of a sparse map, when written and, by default, when read. Go and libarchive
  * have the same limit.
  */
-export const METADATA_LIMIT = 1024 * 1024;
+export const METADATA_LIMIT: number = 1024 * 1024;
 
 /** A field of a header block: where it begins and how many bytes it has. */
 export interface Field {
@@ -14,8 +14,26 @@ export interface Field {
   readonly size: number;
 }
 
+type FieldName =
+  | "name"
+  | "mode"
+  | "uid"
+  | "gid"
+  | "size"
+  | "mtime"
+  | "checksum"
+  | "type"
+  | "linkName"
+  | "magic"
+  | "version"
+  | "userName"
+  | "groupName"
+  | "deviceMajor"
+  | "deviceMinor"
+  | "prefix";
+
 /** The fields of a header block (POSIX.1-2024, pax, "ustar Interchange Format"; the first nine are those of version 7). */
-export const FIELDS = {
+export const FIELDS: Readonly<Record<FieldName, Field>> = {
   name: { label: "name", at: 0, size: 100 },
   mode: { label: "mode", at: 100, size: 8 },
   uid: { label: "uid", at: 108, size: 8 },
@@ -32,7 +50,7 @@ export const FIELDS = {
   deviceMajor: { label: "device major", at: 329, size: 8 },
   deviceMinor: { label: "device minor", at: 337, size: 8 },
   prefix: { label: "prefix", at: 345, size: 155 },
-} as const satisfies Record<string, Field>;
+};
 
 /** Bytes that follow `size` bytes up to the end of their last block. */
 export function paddingOf(size: number): number {
