@@ -68,6 +68,7 @@ export async function applyLayer(
         await applier.apply(entry);
       }
       const { diffID, size } = await tar.finish();
+      options.signal?.throwIfAborted();
       if (expected !== undefined && diffID !== expected) {
         throw new SlipwayError("DIGEST_MISMATCH", `Cannot apply layer: its diffID is ${diffID} instead of ${expected}`);
       }

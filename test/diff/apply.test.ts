@@ -145,7 +145,8 @@ describe("whiteouts", () => {
   });
 
   it("of what is not there do nothing", async () => {
-    expect(await paths(await apply(lower, [file("d/.wh.x"), file(".wh.nothing")]))).toHaveLength(6);
+    const untouched = await paths(await apply(lower, []));
+    expect(await paths(await apply(lower, [file("d/.wh.x"), file(".wh.nothing")]))).toEqual(untouched);
   });
 
   it("hide what lower layers have, never what the layer brings, in either order", async () => {
