@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   lstatSync,
@@ -117,6 +118,22 @@ describe("writeRootfs", () => {
     symlinkSync(out, link);
     await expect(writeRootfs(tree, content, link)).rejects.toMatchObject({ code: "NOT_FOUND" });
     expect(readdirSync(out)).toEqual([]);
+  });
+
+  itWith(["root", "mount", "umount"], "says that the disk is full, and frees it again", async () => {
+    const { tree, content } = await treeOf(async (work) => {
+      await work.mkdir("/d");
+      await work.writeFile("/d/first", "1");
+      await work.writeFile("/e", new Uint8Array(1_000_000));
+    });
+    const disk = temporaryDirectory();
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=128k", "tmpfs", disk]);
+    try {
+      await expect(writeRootfs(tree, content, disk)).rejects.toMatchObject({ code: "NO_SPACE" });
+      expect(readdirSync(disk)).toEqual([]);
+    } finally {
+      execFileSync("umount", [disk]);
+    }
   });
 
   it("stops when it is aborted", async () => {
