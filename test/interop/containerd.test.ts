@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect } from "vitest";
 import { createMemoryContentStore, readBlobBytes, withReferences } from "../../src/content/index.ts";
 import type { LayerOptions } from "../../src/diff/differ.ts";
-import { createDiffer } from "../../src/diff/index.ts";
+import { applyLayer, compareTrees, createDiffer } from "../../src/diff/index.ts";
 import { addDirectory } from "../../src/node/directory-source.ts";
 import { nodeHasher } from "../../src/node/hasher.ts";
 import { createMemoryMetadataStore, createSnapshotter } from "../../src/snapshots/index.ts";
@@ -51,10 +51,17 @@ function bench() {
   });
   return {
     content,
-    async ours(directory: string): Promise<Tree> {
+    async ours(directory: string): Promise<{ key: string; tree: Tree }> {
       const key = `tree-${made++}`;
-      const work = await snapshots.prepare(key);
+      const work = await snapshots.prepare(`${key}-active`);
       await addDirectory(work, directory, { preserveMtime: true, preserveOwner: true });
+      const ref = await snapshots.commit(key, `${key}-active`);
+      return { key, tree: await ref.tree() };
+    },
+    /** What we make of containerd's layer. */
+    async applied(layer: Uint8Array, parent?: string): Promise<Tree> {
+      const work = await snapshots.prepare(`applied-${made++}`, parent);
+      await applyLayer(work, layer, { hasher: nodeHasher });
       return await work.tree();
     },
     async theirs(directory: string, parent?: string): Promise<string> {
@@ -112,12 +119,14 @@ line'; echo x >'back\\slash'; echo x >Ünïcödé/日本語/🛶
   itAsRoot(
     "gives the same bytes for a tree with every type of file",
     async () => {
-      const { ours, theirs, differ, content } = bench();
+      const { ours, theirs, applied, differ, content } = bench();
       const directory = temporaryDirectory();
       sh(directory, everything);
-      const { descriptor } = await differ.compare(undefined, await ours(directory), asContainerd);
-      const file = await (await containerd()).diff(undefined, await theirs(directory));
-      await expectSame(await readBlobBytes(content, descriptor, { limit: 2 ** 26 }), readFileSync(file));
+      const { tree } = await ours(directory);
+      const { descriptor } = await differ.compare(undefined, tree, asContainerd);
+      const layer = readFileSync(await (await containerd()).diff(undefined, await theirs(directory)));
+      await expectSame(await readBlobBytes(content, descriptor, { limit: 2 ** 26 }), layer);
+      expect([...compareTrees(await applied(layer), tree, asContainerd)]).toEqual([]);
     },
     60_000,
   );
@@ -144,7 +153,7 @@ line'; echo x >'back\\slash'; echo x >Ünïcödé/日本語/🛶
         }
       }
       sh(directory, "find . -exec touch -h -d @1600000000 {} +");
-      const { descriptor } = await differ.compare(undefined, await ours(directory), asContainerd);
+      const { descriptor } = await differ.compare(undefined, (await ours(directory)).tree, asContainerd);
       const file = await (await containerd()).diff(undefined, await theirs(directory));
       await expectSame(await readBlobBytes(content, descriptor, { limit: 2 ** 26 }), readFileSync(file));
     },
@@ -226,15 +235,17 @@ line'; echo x >'back\\slash'; echo x >Ünïcödé/日本語/🛶
     itAsRoot(
       `gives the same bytes for ${what}`,
       async () => {
-        const { ours, theirs, differ, content } = bench();
+        const { ours, theirs, applied, differ, content } = bench();
         const directory = temporaryDirectory();
         sh(directory, `${before}\nfind . -newermt @1700000000 -exec touch -h -d @1600000000 {} +`);
         const lower = await ours(directory);
         const parent = await theirs(directory);
         sh(directory, after);
-        const { descriptor } = await differ.compare(lower, await ours(directory), asContainerd);
-        const file = await (await containerd()).diff(parent, await theirs(directory, parent));
-        await expectSame(await readBlobBytes(content, descriptor), withoutWhiteoutTimes(readFileSync(file)));
+        const upper = await ours(directory);
+        const { descriptor } = await differ.compare(lower.tree, upper.tree, asContainerd);
+        const layer = readFileSync(await (await containerd()).diff(parent, await theirs(directory, parent)));
+        await expectSame(await readBlobBytes(content, descriptor), withoutWhiteoutTimes(layer));
+        expect([...compareTrees(await applied(layer, lower.key), upper.tree, asContainerd)]).toEqual([]);
       },
       60_000,
     );
@@ -245,7 +256,7 @@ line'; echo x >'back\\slash'; echo x >Ünïcödé/日本語/🛶
     async () => {
       const directory = debianRootfs();
       const { ours, theirs, differ } = bench();
-      const { diffID } = await differ.compare(undefined, await ours(directory), asContainerd);
+      const { diffID } = await differ.compare(undefined, (await ours(directory)).tree, asContainerd);
       const file = await (await containerd()).diff(undefined, await theirs(directory));
       const hash = createHash("sha256");
       for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
