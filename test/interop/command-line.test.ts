@@ -7,6 +7,7 @@ import { afterAll, describe, expect } from "vitest";
 import { slipway, workspace } from "../cli/support/slipway.ts";
 import { itWith } from "../support/tools.ts";
 import { type Containerd, startContainerd } from "./support/containerd.ts";
+import { debianRootfs } from "./support/debian-rootfs.ts";
 
 const { path } = workspace();
 
@@ -58,5 +59,19 @@ describe("slipway build --preserve-mtime --preserve-owner", () => {
       expect(await diffIDOf(tree)).toBe(await sha256(await oracle.diff(undefined, "every-type")));
     },
     120_000,
+  );
+
+  itWith(
+    ["root", "containerd", "ctr", "debootstrap"],
+    "gives a whole Debian the diffID of containerd's own diff",
+    async () => {
+      const tree = debianRootfs();
+      const oracle = await containerd();
+      await oracle.commit("debian", undefined, async (root) => {
+        execFileSync("cp", ["-a", `${tree}/.`, root]);
+      });
+      expect(await diffIDOf(tree)).toBe(await sha256(await oracle.diff(undefined, "debian")));
+    },
+    600_000,
   );
 });

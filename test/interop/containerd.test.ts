@@ -1,17 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  chownSync,
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, createReadStream, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect } from "vitest";
 import { createMemoryContentStore, readBlobBytes, withReferences } from "../../src/content/index.ts";
@@ -24,6 +13,7 @@ import type { Tree } from "../../src/snapshots/tree.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { itWith } from "../support/tools.ts";
 import { type Containerd, startContainerd } from "./support/containerd.ts";
+import { debianRootfs } from "./support/debian-rootfs.ts";
 import { withoutWhiteoutTimes } from "./support/layer-tar.ts";
 
 /** Runs a script of the shell in a directory. */
@@ -266,17 +256,3 @@ line'; echo x >'back\\slash'; echo x >Ünïcödé/日本語/🛶
     ["debootstrap"],
   );
 });
-
-/** Made once and kept: it takes half a minute. */
-function debianRootfs(): string {
-  const directory = join(tmpdir(), "slipway-test-debian-bookworm");
-  if (existsSync(directory)) return directory;
-  const fresh = `${directory}.${process.pid}`;
-  try {
-    execFileSync("debootstrap", ["--variant=minbase", "bookworm", fresh], { stdio: ["ignore", "ignore", "inherit"] });
-    renameSync(fresh, directory);
-  } finally {
-    rmSync(fresh, { recursive: true, force: true });
-  }
-  return directory;
-}
