@@ -73,7 +73,7 @@ Output is one of
   type=oci,tar=false,dest=DIR  OCI image layout directory, made or extended
   type=image                   into the store
   type=tar,dest=FILE           the root filesystem as one tar
-  type=local,dest=DIR          the root filesystem as files, in an empty directory
+  type=local,dest=DIR          the root filesystem in a new directory
 with dest=- for stdout, and with BuildKit's options: name, compression=gzip or
 uncompressed, compression-level, force-compression, oci-mediatypes,
 annotation.KEY, source-date-epoch, rewrite-timestamp, …

@@ -1,6 +1,7 @@
 import { SlipwayError } from "../errors.ts";
 import type { ImageConfigOptions } from "../exporter/config.ts";
 import { type Platform, parsePlatform } from "../oci/platform.ts";
+import { parseReference } from "../oci/reference.ts";
 import { annotationKeys } from "./annotation-option.ts";
 import type { BuildFlags } from "./build-flags.ts";
 import { configOf } from "./config-options.ts";
@@ -34,7 +35,7 @@ export interface BuildPlan {
   readonly progress: ProgressMode;
 }
 
-/** @throws SlipwayError `INVALID_OPTION`, `INVALID_PLATFORM`, `UNSUPPORTED` naming the flag */
+/** @throws SlipwayError `INVALID_OPTION`, `INVALID_REFERENCE`, `INVALID_PLATFORM`, `UNSUPPORTED` naming flag or value */
 export function planBuild(directory: string, flags: BuildFlags, context: CliContext): BuildPlan {
   const output = outputOf(flags);
   if (output.dest === "-" && context.stdout.isTTY) {
@@ -87,6 +88,7 @@ function outputOf({ output = [] }: BuildFlags): Output {
 
 function namesOf({ tag = [] }: BuildFlags, output: Output): readonly string[] {
   const names = [...tag, ...(output.exporterOptions.name ?? "").split(",")].filter((name) => name !== "");
+  for (const name of names) parseReference(name);
   const stays = output.type === "image" || output.directory;
   if (stays && names.length === 0 && output.exporterOptions["dangling-name-prefix"] === undefined) {
     throw new SlipwayError("INVALID_OPTION", "Cannot keep an image without a name: give it one with --tag NAME");

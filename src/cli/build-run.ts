@@ -19,6 +19,7 @@ import { makeParents } from "./host-paths.ts";
 import { readIgnoreFile } from "./ignore-file.ts";
 import { linuxPlatform } from "./linux-platform.ts";
 import { type OpenImage, openImage } from "./open-image.ts";
+import { withoutOutputs } from "./own-output.ts";
 
 /** What a build needs besides its plan. */
 export interface BuildEnvironment extends OperationOptions {
@@ -35,12 +36,10 @@ export interface BuildResult {
 
 /** Runs a build from beginning to end. Whatever ends it early leaves neither output nor anything new in the store. */
 export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): Promise<BuildResult> {
-  const { dest } = plan.output;
-  const files = [dest === "-" ? undefined : dest, plan.metadataFile, plan.iidfile].filter((file) => file !== undefined);
   const removals: (() => Promise<void>)[] = [];
   try {
     // First of all: where nothing can be written, nothing need be built.
-    for (const file of files) removals.push(await makeParents(file));
+    for (const file of filesOf(plan)) removals.push(await makeParents(file));
     return await withBuildStore(plan.store, (stores) => buildIn(stores, plan, environment));
   } catch (error) {
     for (const remove of removals.reverse()) await remove();
@@ -50,9 +49,17 @@ export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): 
   }
 }
 
+/** Files and directories that the build writes, besides a store. */
+function filesOf({ output: { dest }, metadataFile, iidfile }: BuildPlan): readonly string[] {
+  return [dest === "-" ? undefined : dest, metadataFile, iidfile].filter((file) => file !== undefined);
+}
+
 async function buildIn(stores: BuildStores, plan: BuildPlan, environment: BuildEnvironment): Promise<BuildResult> {
   const { signal, onProgress, warn } = environment;
-  const filter = await readIgnoreFile(plan.directory);
+  const outputs = [...filesOf(plan), ...(plan.store === undefined ? [] : [plan.store])];
+  const filter = await withoutOutputs(plan.directory, outputs, await readIgnoreFile(plan.directory), (output) =>
+    warn(`${output} is what this build writes, and is left out of the image; name it in .dockerignore`),
+  );
   const base = plan.from && (await openImage(plan.from, { store: plan.namedImages, signal, onProgress }));
   try {
     // Files are read where they are; only layers and documents are written.

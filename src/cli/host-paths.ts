@@ -1,7 +1,8 @@
 import { mkdir, rm, rmdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { hostError } from "../node/host-error.ts";
+import { SlipwayError } from "../errors.ts";
+import { errnoOf, hostError } from "../node/host-error.ts";
 
 /** Where images are kept unless somebody says otherwise: `$SLIPWAY_STORE`, or `slipway` in the user's data directory. */
 export function defaultStore(env: Readonly<Record<string, string | undefined>>): string {
@@ -18,6 +19,9 @@ export function defaultStore(env: Readonly<Record<string, string | undefined>>):
 export async function makeParents(path: string): Promise<() => Promise<void>> {
   const parent = dirname(resolve(path));
   const first = await mkdir(parent, { recursive: true }).catch((error: unknown) => {
+    if (errnoOf(error) === "EEXIST") {
+      throw new SlipwayError("NOT_A_DIRECTORY", `Cannot make the directory ${parent}: something else is in its place`);
+    }
     throw hostError(error, `make the directory ${parent}`);
   });
   return async () => {

@@ -28,8 +28,9 @@ export function createProgram(context: CliContext): Command {
     "after",
     `
 Images are named oci:DIR[:TAG], oci-archive:FILE[:TAG],
-docker-archive:FILE[:TAG], or by what slipway ls shows. The store is --store DIR,
-$SLIPWAY_STORE or slipway in the user's data directory: an OCI image layout.`,
+docker-archive:FILE[:TAG], or by what slipway ls shows. The store is an OCI
+image layout: --store DIR, $SLIPWAY_STORE, or slipway in the user's data
+directory.`,
   );
   return program;
 }

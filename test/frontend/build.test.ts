@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { flattenImage } from "../../src/archive/flatten.ts";
+import { decompress } from "../../src/compress/index.ts";
 import { createMemoryContentStore } from "../../src/content/memory.ts";
 import { readBlob, readBlobBytes } from "../../src/content/read.ts";
 import type { ContentStore } from "../../src/content/store.ts";
-import { decompress } from "../../src/compress/index.ts";
 import { isSlipwayError } from "../../src/errors.ts";
 import { type BuildOptions, build } from "../../src/frontend/build.ts";
 import { createMemoryImageStore } from "../../src/images/memory.ts";
-import { formatPlatform } from "../../src/oci/platform.ts";
 import { parseImageConfig } from "../../src/oci/config.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
+import { formatPlatform } from "../../src/oci/platform.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import { createSnapshotter } from "../../src/snapshots/create-snapshotter.ts";
 import type { Snapshotter } from "../../src/snapshots/snapshotter.ts";
@@ -97,7 +97,11 @@ describe("build", () => {
   it("copies the layers of a base that is in another store", async () => {
     const [there, here] = [createMemoryContentStore(), createMemoryContentStore()];
     const from = await base(there);
-    const image = await build({ content: here, from: { descriptor: from.descriptor, content: there }, files: { "/x": "x" } });
+    const image = await build({
+      content: here,
+      from: { descriptor: from.descriptor, content: there },
+      files: { "/x": "x" },
+    });
     for (const { descriptor } of layersOf(image)) await expect(here.info(descriptor.digest)).resolves.toBeDefined();
   });
 
@@ -120,7 +124,12 @@ describe("build", () => {
     const content = createMemoryContentStore();
     const from = await base(content, { platform: ["linux/amd64", "linux/arm64"] });
     expect(from.manifests.map(({ platform }) => formatPlatform(platform))).toEqual(["linux/amd64", "linux/arm64"]);
-    const one = await build({ content, from: { descriptor: from.descriptor }, platform: "linux/arm64", files: { "/x": "x" } });
+    const one = await build({
+      content,
+      from: { descriptor: from.descriptor },
+      platform: "linux/arm64",
+      files: { "/x": "x" },
+    });
     expect(one.manifests.map(({ platform }) => formatPlatform(platform))).toEqual(["linux/arm64"]);
     const all = await build({ content, from: { descriptor: from.descriptor }, files: { "/x": "x" } });
     expect(all.manifests).toHaveLength(2);
@@ -176,7 +185,9 @@ describe("build", () => {
     const snapshots = createSnapshotter({ content });
     const from = await base(content);
     const images = await Promise.all(
-      ["a", "b", "c"].map((name) => build({ content, snapshots, from: { descriptor: from.descriptor }, files: { [`/${name}`]: name } })),
+      ["a", "b", "c"].map((name) =>
+        build({ content, snapshots, from: { descriptor: from.descriptor }, files: { [`/${name}`]: name } }),
+      ),
     );
     expect(new Set(images.map(({ digest }) => digest)).size).toBe(3);
     expect(await keysOf(snapshots)).toEqual([]);

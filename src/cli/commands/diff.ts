@@ -43,7 +43,8 @@ export function addDiffCommand(program: Command, context: CliContext): void {
     .addHelpText(
       "after",
       `
-Lines begin with + (added), ~ (modified, with reasons) or - (removed; of a directory just its top).
+Lines begin with + (added), ~ (modified, with reasons) or - (removed; of a
+directory just its top).
 
 Examples:
   slipway diff docker-archive:old.tar docker-archive:new.tar

@@ -1,0 +1,152 @@
+import { describe, expect, it } from "vitest";
+import { annotationKeys } from "../../src/cli/annotation-option.ts";
+import { configOf } from "../../src/cli/config-options.ts";
+import { splitCsv } from "../../src/cli/csv.ts";
+import { parseImageArgument } from "../../src/cli/image-argument.ts";
+import { parseOutput } from "../../src/cli/output-option.ts";
+import { parseCommandLine } from "../../src/cli/words.ts";
+
+const codeOf = (run: () => unknown): string | undefined => {
+  try {
+    run();
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+  return undefined;
+};
+
+describe("a CSV line", () => {
+  it.each([
+    ["a=b,c=d", ["a=b", "c=d"]],
+    ["", [""]],
+    ["a,", ["a", ""]],
+    ['"a,b",c', ["a,b", "c"]],
+    ['"a ""quoted"" b"', ['a "quoted" b']],
+    ['type=oci,"dest=a,b.tar"', ["type=oci", "dest=a,b.tar"]],
+  ])("%j is %j", (line, fields) => expect(splitCsv(line, "-o")).toEqual(fields));
+
+  it.each(['"a', '"a"b', 'a"b', 'dest="x"'])("%j is refused", (line) => {
+    expect(codeOf(() => splitCsv(line, "-o"))).toBe("INVALID_OPTION");
+  });
+});
+
+describe("--output", () => {
+  it.each([
+    ["out", { type: "local", dest: "out", directory: false, exporterOptions: {} }],
+    ["-", { type: "tar", dest: "-", directory: false, exporterOptions: {} }],
+    ["type=oci,dest=a.tar", { type: "oci", dest: "a.tar", directory: false, exporterOptions: {} }],
+    ["type=oci,tar=false,dest=d", { type: "oci", dest: "d", directory: true, exporterOptions: {} }],
+    [
+      "type=docker,dest=a.tar,Compression=gzip,annotation.Key=V,push=false",
+      {
+        type: "docker",
+        dest: "a.tar",
+        directory: false,
+        exporterOptions: { compression: "gzip", "annotation.Key": "V" },
+      },
+    ],
+    ['type=image,"name=a,b"', { type: "image", dest: undefined, directory: false, exporterOptions: { name: "a,b" } }],
+  ])("%s", (text, output) => expect(parseOutput(text)).toEqual(output));
+
+  it.each([
+    ["", "INVALID_OPTION"],
+    ["type=oci", "INVALID_OPTION"],
+    ["dest=x", "INVALID_OPTION"],
+    ["type=zip,dest=x", "INVALID_OPTION"],
+    ["type=oci,dest=x,dest=y", "INVALID_OPTION"],
+    ["type=oci,dest=x,flag", "INVALID_OPTION"],
+    ["type=image,dest=x", "INVALID_OPTION"],
+    ["type=local,dest=-", "INVALID_OPTION"],
+    ["type=oci,tar=false,dest=-", "INVALID_OPTION"],
+    ["type=oci,tar=maybe,dest=x", "INVALID_OPTION"],
+    ["type=docker,tar=false,dest=x", "INVALID_OPTION"],
+    ["type=registry", "UNSUPPORTED"],
+    ["type=image,push=true", "UNSUPPORTED"],
+  ])("%s is refused", (text, code) => expect(codeOf(() => parseOutput(text))).toBe(code));
+});
+
+describe("--entrypoint and --cmd", () => {
+  it.each([
+    ['["/bin/app", "-v"]', ["/bin/app", "-v"]],
+    ["[]", []],
+    ["", []],
+    ["/bin/app -v", ["/bin/app", "-v"]],
+    ["  a\t b ", ["a", "b"]],
+    ["a 'b c' \"d e\"", ["a", "b c", "d e"]],
+    ["a''b \"\"", ["ab", ""]],
+    ["a\\ b \\'", ["a b", "'"]],
+    ['"a\\"b\\\\c\\d"', ['a"b\\c\\d']],
+    ["'$HOME & co'", ["$HOME & co"]],
+    ["*.txt ~", ["*.txt", "~"]],
+  ])("%s", (text, words) => expect(parseCommandLine(text, "--cmd")).toEqual(words));
+
+  it.each(["[1]", '["a"', "'a", '"a', "a\\", "a && b", "a | b", "a > b", "echo $HOME", '"$HOME"', "`a`", "(a)"])(
+    "%s is refused",
+    (text) => expect(codeOf(() => parseCommandLine(text, "--cmd"))).toBe("INVALID_OPTION"),
+  );
+});
+
+describe("an image argument", () => {
+  it.each([
+    ["oci:dir", { kind: "layout", path: "dir", tag: undefined }],
+    ["oci:dir:1.0", { kind: "layout", path: "dir", tag: "1.0" }],
+    ["oci:a/b:host:5000/name:tag", { kind: "layout", path: "a/b", tag: "host:5000/name:tag" }],
+    [`oci:dir@sha256:${"a".repeat(64)}`, { kind: "layout", path: "dir", tag: `sha256:${"a".repeat(64)}` }],
+    ["oci-archive:f.tar", { kind: "oci-archive", path: "f.tar", tag: undefined }],
+    ["docker-archive:f.tar:a/b:1", { kind: "docker-archive", path: "f.tar", tag: "a/b:1" }],
+    ["alpine:3", { kind: "name", name: "alpine:3" }],
+    ["localhost:5000/x", { kind: "name", name: "localhost:5000/x" }],
+  ])("%s", (text, argument) => expect(parseImageArgument(text)).toEqual(argument));
+
+  it.each([
+    ["", "INVALID_ARGUMENT"],
+    ["oci:", "INVALID_ARGUMENT"],
+    ["oci::tag", "INVALID_ARGUMENT"],
+    ["oci:dir:", "INVALID_ARGUMENT"],
+    ["docker://alpine", "UNSUPPORTED"],
+    ["containers-storage:x", "UNSUPPORTED"],
+  ])("%s is refused", (text, code) => expect(codeOf(() => parseImageArgument(text))).toBe(code));
+});
+
+describe("--annotation", () => {
+  it.each([
+    ["a=b", { "annotation.a": "b" }],
+    ["a.b/c=d=e", { "annotation.a.b/c": "d=e" }],
+    ["index:a=b", { "annotation-index.a": "b" }],
+    ["manifest[linux/amd64],index:a=b:c", { "annotation-manifest[linux/amd64].a": "b:c", "annotation-index.a": "b:c" }],
+    ["manifest-descriptor:a=", { "annotation-manifest-descriptor.a": "" }],
+  ])("%s", (text, keys) => expect(annotationKeys([text])).toEqual(keys));
+
+  it.each(["a", "=b", "index:=b", "layer:a=b", "index[linux/amd64]:a=b"])("%s is refused", (text) => {
+    expect(codeOf(() => annotationKeys([text]))).toBe("INVALID_OPTION");
+  });
+});
+
+describe("config flags", () => {
+  it("take the last value of a key, and values with =", () => {
+    const { env, labels } = configOf({ env: ["A=1", "B=x=y", "A=2"], label: ["l="] });
+    expect([env, labels]).toEqual([{ A: "2", B: "x=y" }, { l: "" }]);
+  });
+
+  it("describe a health check", () => {
+    expect(
+      configOf({ healthcheckCmd: "curl -f x || exit 1", healthcheckInterval: "1m30s", healthcheckTimeout: "500ms" })
+        .healthcheck,
+    ).toEqual({ test: ["CMD-SHELL", "curl -f x || exit 1"], interval: 90, timeout: 0.5 });
+    expect(configOf({ healthcheckCmd: '["/check"]', healthcheckRetries: "3" }).healthcheck).toEqual({
+      test: ["CMD", "/check"],
+      retries: 3,
+    });
+    expect(configOf({ healthcheck: false }).healthcheck).toEqual({ test: ["NONE"] });
+    expect(configOf({ healthcheck: true }).healthcheck).toBeUndefined();
+  });
+
+  it.each([
+    [{ env: ["A"] }],
+    [{ label: ["=x"] }],
+    [{ healthcheckInterval: "1s" }],
+    [{ healthcheckCmd: "x", healthcheckInterval: "soon" }],
+    [{ healthcheckCmd: "x", healthcheckRetries: "many" }],
+    [{ healthcheckCmd: "x", healthcheck: false }],
+  ])("%j are refused", (flags) => expect(codeOf(() => configOf(flags))).toBe("INVALID_OPTION"));
+});

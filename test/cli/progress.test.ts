@@ -1,0 +1,181 @@
+import { stripVTControlCharacters } from "node:util";
+import { describe, expect, it } from "vitest";
+import { displayWidth, formatBytes, formatRate, formatSeconds, printable, truncate } from "../../src/cli/format.ts";
+import { Interruption } from "../../src/cli/interrupt.ts";
+import { createDisplay, type ProgressMode } from "../../src/cli/progress/display.ts";
+import type { ProgressEvent } from "../../src/progress.ts";
+
+/** A stream and a clock, and what was shown. */
+function show(mode: ProgressMode, options: { isTTY?: boolean; columns?: number; env?: Record<string, string> } = {}) {
+  let output = "";
+  let seconds = 0;
+  const stream = {
+    isTTY: options.isTTY ?? false,
+    columns: options.columns ?? 80,
+    rows: 24,
+    write: (text: string) => {
+      output += text;
+      return true;
+    },
+  };
+  const display = createDisplay(mode, stream, options.env ?? {}, "Building x", () => seconds);
+  return {
+    display,
+    tell: (event: Partial<ProgressEvent> & { id: string }, after = 0) => {
+      seconds += after;
+      display.onProgress({ name: event.id, state: "running", ...event });
+    },
+    output: () => output,
+  };
+}
+
+const layer = { id: "layer 1", parent: "exporting layers", name: "exporting layer 1/1" };
+
+describe("plain progress", () => {
+  it("numbers steps and gives their parts, bytes and times", () => {
+    const { tell, output } = show("plain");
+    tell({ id: "reading x", state: "started" });
+    tell({ id: "reading x", state: "completed", current: 1200 }, 0.12);
+    tell({ id: "exporting layers", state: "started" });
+    tell({ ...layer, state: "started" });
+    tell({ ...layer, current: 10_000_000, total: 100_000_000 }, 0.5);
+    tell({ ...layer, current: 50_000_000, total: 100_000_000 }, 1);
+    tell({ ...layer, state: "completed", current: 100_000_000, total: 100_000_000 }, 1);
+    tell({ id: "exporting layers", state: "completed" });
+    expect(output()).toBe(`#1 reading x
+#1 DONE 0.1s
+
+#2 exporting layers
+#2 exporting layer 1/1 50.0 MB / 100 MB 1.5s
+#2 exporting layer 1/1 100 MB 2.5s done
+#2 DONE 2.5s
+`);
+  });
+
+  it("tells what was cached, what failed and what was stopped", () => {
+    const { tell, output } = show("plain");
+    tell({ id: "a", state: "started" });
+    tell({ id: "a", state: "completed", cached: true });
+    tell({ id: "b", state: "started" });
+    tell({ id: "b", state: "failed", error: new Error("no\nspace") });
+    tell({ id: "c", state: "started" });
+    tell({ id: "c", state: "failed", error: new Interruption("SIGINT", 130) });
+    expect(output()).toBe("#1 a\n#1 CACHED\n\n#2 b\n#2 ERROR: no\\x0aspace\n\n#3 c\n#3 CANCELED\n");
+  });
+
+  it("says which step it turns to where several run", () => {
+    const { tell, output } = show("plain");
+    tell({ id: "a", state: "started" });
+    tell({ id: "b", state: "started" });
+    tell({ id: "a", state: "completed" });
+    expect(output()).toBe("#1 a\n#1 ...\n\n#2 b\n#2 ...\n\n#1 a\n#1 DONE 0.0s\n");
+  });
+
+  it("speaks of a silent step after five seconds, and not of every byte", () => {
+    const { tell, output } = show("plain");
+    tell({ id: "a", state: "started" });
+    for (let i = 1; i <= 60; i++) tell({ id: "a", current: i }, 0.125);
+    expect(output()).toBe("#1 a\n#1 40 B 5.0s\n");
+  });
+});
+
+describe("raw JSON progress", () => {
+  it("is one object per line, with time and error", () => {
+    const { tell, display, output } = show("rawjson");
+    tell({ id: "a", state: "started" }, 1);
+    tell({ id: "a", state: "failed", error: new Error("why") }, 0.5);
+    display.warn("careful");
+    expect(
+      output()
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
+      { time: 1, id: "a", name: "a", state: "started" },
+      { time: 1.5, id: "a", name: "a", state: "failed", error: "why" },
+      { time: 1.5, warning: "careful" },
+    ]);
+  });
+});
+
+describe("progress on a terminal", () => {
+  const last = (output: string): string[] => output.slice(output.lastIndexOf("[+]")).trimEnd().split("\n");
+
+  it("has a line for each step and keeps to the width", () => {
+    for (const columns of [80, 40]) {
+      const { tell, display, output } = show("tty", { isTTY: true, columns, env: { NO_COLOR: "1" } });
+      tell({ id: "exporting layers", state: "started" });
+      tell({ ...layer, state: "started", name: `exporting layer 1/1 of 名前 ${"long ".repeat(30)}` });
+      tell({ ...layer, name: `exporting layer 1/1 of 名前 ${"long ".repeat(30)}`, current: 64e6, total: 120e6 }, 2);
+      display.end();
+      const lines = last(stripVTControlCharacters(output()));
+      expect(lines).toHaveLength(3);
+      for (const line of lines) expect(displayWidth(line)).toBeLessThan(columns);
+      if (columns === 80)
+        expect(lines[2]).toMatch(/exporting layer 1\/1 of 名前.*… 64\.0 MB \/ 120 MB {2}32\.0 MB\/s {3}2\.0s$/);
+    }
+  });
+
+  it("has colours unless NO_COLOR is set, and says what was cached", () => {
+    for (const env of [{}, { NO_COLOR: "1" }]) {
+      const { tell, display, output } = show("tty", { isTTY: true, env });
+      tell({ id: "a", state: "started" });
+      tell({ id: "a", state: "completed", cached: true }, 1);
+      display.end();
+      expect(output().includes("\u001b[32m✓")).toBe(!("NO_COLOR" in env));
+      expect(output()).toContain("cached");
+    }
+  });
+
+  it("is chosen on a terminal only, and not on a dumb one", () => {
+    const isPlain = (options: Parameters<typeof show>[1]): boolean => {
+      const { tell, display, output } = show("auto", options);
+      tell({ id: "a", state: "started" });
+      display.end();
+      return output().includes("#1 ");
+    };
+    expect(isPlain({ isTTY: true })).toBe(false);
+    expect(isPlain({ isTTY: false })).toBe(true);
+    expect(isPlain({ isTTY: true, env: { TERM: "dumb" } })).toBe(true);
+  });
+
+  it("lets steps that are over give way where there are too many", () => {
+    const { tell, output } = show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
+    for (let i = 0; i < 50; i++) {
+      tell({ id: `step ${i}`, state: "started" }, 1);
+      if (i % 2 === 0) tell({ id: `step ${i}`, state: "completed" }, 1);
+    }
+    const lines = last(stripVTControlCharacters(output()));
+    expect(lines.length).toBeLessThanOrEqual(24);
+    expect(lines.join("\n")).not.toContain("✓");
+  });
+});
+
+describe("numbers and texts for people", () => {
+  it.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [1000, "1.0 kB"],
+    [99_949, "99.9 kB"],
+    [99_950, "100 kB"],
+    [999_499, "999 kB"],
+    [999_500, "1.0 MB"],
+    [1.5e9, "1.5 GB"],
+  ])("%d bytes are %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+  it("times and rates", () => {
+    expect([0, 59.94, 59.96, 125].map(formatSeconds)).toEqual(["0.0s", "59.9s", "1m00s", "2m05s"]);
+    expect([formatRate(1e6, 2), formatRate(0, 2), formatRate(1e6, 0.01)]).toEqual(["500 kB/s", "", ""]);
+  });
+
+  it("nothing that a foreign name holds reaches the terminal", () => {
+    expect(printable("a\u001b[31mb\r\nc\u202e\udcff")).toBe("a\\x1b[31mb\\x0d\\x0ac\\u202e\\xff");
+    expect(printable("é 名 🚀")).toBe("é 名 🚀");
+  });
+
+  it("cuts by cells", () => {
+    expect(truncate("名前名前", 5)).toBe("名前…");
+    expect(truncate("abc", 3)).toBe("abc");
+    expect(truncate("abcd", 3)).toBe("ab…");
+  });
+});
