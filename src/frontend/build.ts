@@ -79,6 +79,7 @@ async function fillPlatforms(
   made: MadeSnapshots,
   targets: readonly Target[],
 ): Promise<readonly PlatformSource[]> {
+  const { content, signal, onProgress, hasher = content.hasher } = options;
   const wanted = options.fill !== undefined || Object.keys(options.files ?? {}).length > 0;
   const filled = new Map<string | undefined, Ref>();
   const sources: PlatformSource[] = [];
@@ -87,7 +88,7 @@ async function fillPlatforms(
       sources.push({ platform, base: base && { ...baseOf(base), ref: undefined } });
       continue;
     }
-    const baseRef = base && (await baseSnapshot(base, snapshots, options));
+    const baseRef = base && (await baseSnapshot(base, snapshots, { signal, onProgress, hasher }));
     if (baseRef !== undefined) made.hold(baseRef);
     const ref = filled.get(baseRef?.key) ?? (await fillSnapshot(options, snapshots, made, baseRef?.key));
     filled.set(baseRef?.key, ref);
