@@ -194,6 +194,8 @@ describe("the house", () => {
             wrong.push(`${specifier} stands above`);
           } else if (EDGES.has(roomOf(target)) && roomOf(target) !== room && room !== "cli") {
             wrong.push(`${specifier} is another edge`);
+          } else if (room === "cli" && roomOf(target) !== "cli" && !target.endsWith("index.ts")) {
+            wrong.push(`${specifier} is not public: the command line stands on what users can import`);
           }
         } else if (specifier.startsWith("node:")) {
           if (!EDGES.has(room)) wrong.push(`${specifier} belongs to the edges`);

@@ -18,6 +18,10 @@ import { streamStep } from "./stream-step.ts";
 export interface FlattenOptions extends OperationOptions {
   /** Where the contents of the files go, for a garbage collection to take them. Default: the store of the image. */
   readonly files?: ContentStore | undefined;
+  /** `skip` computes digest and size of each file and keeps no content: enough to compare trees. Default `store`. */
+  readonly contents?: "store" | "skip" | undefined;
+  /** Only so many layers, counted from the base up. Default all. */
+  readonly layers?: number | undefined;
   /** Default: the stores' own, or else the pure one. */
   readonly hasher?: HasherFactory | undefined;
 }
@@ -25,7 +29,7 @@ export interface FlattenOptions extends OperationOptions {
 /**
  * The root filesystem of an image: its layers applied one on the other, each verified by digest and diffID.
  * @param manifest of one platform's image; of an index choose one with `resolveImage` first
- * @throws SlipwayError `INVALID_ARGUMENT` if it is no image's manifest, `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
+ * @throws SlipwayError `INVALID_ARGUMENT` if it is no image's manifest, `OUT_OF_RANGE` if it has fewer layers, `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`,
  *   `INVALID_TAR`, `INVALID_COMPRESSION`, `INVALID_PATH`, `UNSUPPORTED`
  */
 export async function flattenImage(
@@ -33,17 +37,25 @@ export async function flattenImage(
   manifest: Descriptor,
   options: FlattenOptions = {},
 ): Promise<Tree> {
-  const { files = content, hasher, signal, onProgress } = options;
+  const { files = content, contents = "store", hasher, signal, onProgress } = options;
   const refuse = (reason: string): SlipwayError =>
     new SlipwayError("INVALID_ARGUMENT", `Cannot flatten ${manifest.digest}: ${reason}`);
   if (!isManifest(manifest.mediaType)) throw refuse("it is not a manifest; choose one of its platforms");
   const [image] = (await readGraph(content, manifest, { signal })).manifests;
   if (image?.diffIDs === undefined) throw refuse("its config is not that of an image");
+  const count = options.layers ?? image.layers.length;
+  if (!Number.isInteger(count) || count < 0 || count > image.layers.length) {
+    throw new SlipwayError(
+      "OUT_OF_RANGE",
+      `Cannot flatten ${count} layers of ${manifest.digest}: it has ${image.layers.length}`,
+    );
+  }
   const snapshots = createSnapshotter({ content: files, hasher });
   const work = await snapshots.prepare("flattened");
-  for (const [index, layer] of image.layers.entries()) {
+  for (const [index, layer] of image.layers.slice(0, count).entries()) {
     const blob = readBlob(content, layer, { hasher, signal });
-    await applyLayer(work, blob, { diffID: image.diffIDs[index], hasher: hasher ?? files.hasher, signal, onProgress });
+    const diffID = image.diffIDs[index];
+    await applyLayer(work, blob, { contents, diffID, hasher: hasher ?? files.hasher, signal, onProgress });
   }
   return await work.tree();
 }

@@ -1,4 +1,4 @@
-import { SlipwayError } from "../errors.ts";
+import { SlipwayError } from "../index.ts";
 
 const TYPES = ["manifest", "index", "manifest-descriptor", "index-descriptor"];
 

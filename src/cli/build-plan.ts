@@ -1,7 +1,6 @@
-import { SlipwayError } from "../errors.ts";
-import type { ImageConfigOptions } from "../exporter/config.ts";
-import { type Platform, parsePlatform } from "../oci/platform.ts";
-import { parseReference } from "../oci/reference.ts";
+import type { ImageConfigOptions } from "../exporter/index.ts";
+import { SlipwayError } from "../index.ts";
+import { type Platform, parsePlatform, parseReference } from "../oci/index.ts";
 import { annotationKeys } from "./annotation-option.ts";
 import type { BuildFlags } from "./build-flags.ts";
 import { configOf } from "./config-options.ts";

@@ -1,13 +1,12 @@
 import { readdir, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { collectGarbage } from "../content/gc.ts";
-import { withLease } from "../content/leased-store.ts";
-import type { ContentStore } from "../content/store.ts";
-import { isSlipwayError } from "../errors.ts";
-import type { Image, ImageStore } from "../images/store.ts";
-import { type DirectoryStore, openDirectoryStore, openTemporaryStore } from "../node/directory-store.ts";
-import type { Digest } from "../oci/digest.ts";
-import type { MetadataStore } from "../snapshots/metadata.ts";
+import type { ContentStore } from "../content/index.ts";
+import { collectGarbage, withLease } from "../content/index.ts";
+import type { Image, ImageStore } from "../images/index.ts";
+import { isSlipwayError } from "../index.ts";
+import { type DirectoryStore, openDirectoryStore, openTemporaryStore } from "../node/index.ts";
+import type { Digest } from "../oci/index.ts";
+import type { MetadataStore } from "../snapshots/index.ts";
 import { exists, makeParents, removeTree } from "./host-paths.ts";
 
 /** What a build works with. */

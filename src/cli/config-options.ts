@@ -1,5 +1,5 @@
-import { SlipwayError } from "../errors.ts";
-import type { HealthcheckOptions, ImageConfigOptions } from "../exporter/config.ts";
+import type { HealthcheckOptions, ImageConfigOptions } from "../exporter/index.ts";
+import { SlipwayError } from "../index.ts";
 import { parseCommandLine, parseJsonArray } from "./words.ts";
 
 /** The flags of `build` that end up in the image's config, as commander has them. */

@@ -1,4 +1,4 @@
-import { SlipwayError } from "../errors.ts";
+import { SlipwayError } from "../index.ts";
 
 /**
  * The fields of one line of comma-separated values, as buildx reads its options: a field that begins with `"` goes to the

@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { SlipwayError } from "../errors.ts";
+import { SlipwayError } from "../index.ts";
 import { printable } from "./format.ts";
 import { Interruption } from "./interrupt.ts";
 

@@ -1,4 +1,4 @@
-import { type Digest, digestHex } from "../oci/digest.ts";
+import { type Digest, digestHex } from "../oci/index.ts";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 

@@ -1,8 +1,8 @@
 import { mkdir, rm, rmdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { SlipwayError } from "../errors.ts";
-import { errnoOf, hostError } from "../node/host-error.ts";
+import { SlipwayError } from "../index.ts";
+import { errnoOf, hostError } from "../node/index.ts";
 
 /** Where images are kept unless somebody says otherwise: `$SLIPWAY_STORE`, or `slipway` in the user's data directory. */
 export function defaultStore(env: Readonly<Record<string, string | undefined>>): string {

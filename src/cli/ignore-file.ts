@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseDockerignore } from "../frontend/dockerignore.ts";
-import type { EntryFilter } from "../node/directory-walk.ts";
-import { errnoOf, hostError } from "../node/host-error.ts";
+import { parseDockerignore } from "../frontend/index.ts";
+import type { EntryFilter } from "../node/index.ts";
+import { errnoOf, hostError } from "../node/index.ts";
 
 /**
  * What the `.dockerignore` of a directory lets in; undefined if there is none.

@@ -1,4 +1,4 @@
-import { SlipwayError } from "../errors.ts";
+import { SlipwayError } from "../index.ts";
 
 /** Where an image is that somebody named on the command line. */
 export type ImageArgument =

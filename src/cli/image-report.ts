@@ -1,13 +1,8 @@
-import type { ImageManifest } from "../archive/graph.ts";
-import type { ArchivedImage } from "../archive/resolve.ts";
-import { readBlobBytes } from "../content/read.ts";
-import type { ContentStore } from "../content/store.ts";
-import type { Descriptor } from "../oci/descriptor.ts";
-import type { Digest } from "../oci/digest.ts";
-import { parseIndex } from "../oci/image-index.ts";
-import { parseManifest } from "../oci/manifest.ts";
-import { isIndex } from "../oci/media-types.ts";
-import { formatPlatform } from "../oci/platform.ts";
+import type { ArchivedImage, ImageManifest } from "../archive/index.ts";
+import type { ContentStore } from "../content/index.ts";
+import { readBlobBytes } from "../content/index.ts";
+import type { Descriptor, Digest } from "../oci/index.ts";
+import { formatPlatform, isIndex, parseIndex, parseManifest } from "../oci/index.ts";
 
 /** What `slipway inspect --json` prints. */
 export interface ImageReport {

@@ -1,18 +1,21 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readGraph } from "../archive/graph.ts";
-import { indexedImages } from "../archive/index-entries.ts";
-import { readArchive } from "../archive/read.ts";
-import { type ArchivedImage, archivedImage, type ResolvedImage, resolveImage } from "../archive/resolve.ts";
-import type { ContentStore } from "../content/store.ts";
-import { isSlipwayError, SlipwayError } from "../errors.ts";
-import { openDirectoryStore, openTemporaryStore } from "../node/directory-store.ts";
-import { fileSource } from "../node/file-source.ts";
-import { hostError } from "../node/host-error.ts";
-import { parseIndex } from "../oci/image-index.ts";
-import type { Platform } from "../oci/platform.ts";
-import { formatReference, parseReference } from "../oci/reference.ts";
-import type { OperationOptions } from "../progress.ts";
+import {
+  type ArchivedImage,
+  archivedImage,
+  indexedImages,
+  type ResolvedImage,
+  readArchive,
+  readGraph,
+  resolveImage,
+  selectImage,
+} from "../archive/index.ts";
+import type { ContentStore } from "../content/index.ts";
+import type { OperationOptions } from "../index.ts";
+import { isSlipwayError, SlipwayError } from "../index.ts";
+import { fileSource, hostError, openDirectoryStore, openTemporaryStore } from "../node/index.ts";
+import type { Platform } from "../oci/index.ts";
+import { formatReference, parseIndex, parseReference } from "../oci/index.ts";
 import { exists } from "./host-paths.ts";
 import { IMAGE_FORMS, type ImageArgument } from "./image-argument.ts";
 
@@ -45,7 +48,7 @@ export async function openImage(argument: ImageArgument, options: OpenImageOptio
   const opened = await openImages(argument, options);
   try {
     const wanted = argument.kind === "name" ? argument.name : argument.tag;
-    return { content: opened.content, image: chooseImage(opened.images, wanted), close: () => opened.close() };
+    return { content: opened.content, image: selectImage(opened.images, wanted), close: () => opened.close() };
   } catch (error) {
     await opened.close();
     throw argument.kind === "name" ? notInStore(argument.name, options.store, error) : error;
@@ -101,13 +104,6 @@ async function openArchive(path: string, { signal, onProgress }: OpenImageOption
     if (isSlipwayError(error) && !error.message.includes(path)) throw at(path, error);
     throw error;
   }
-}
-
-function chooseImage(images: readonly ArchivedImage[], name: string | undefined): ArchivedImage {
-  // The platform is chosen later: an image that is for several is one image here.
-  const anyPlatform = images.map((image) => ({ ...image, manifests: image.manifests.slice(0, 1) }));
-  const { image } = resolveImage(anyPlatform, { name });
-  return images.find(({ descriptor }) => descriptor.digest === image.descriptor.digest) ?? image;
 }
 
 /** The same error, saying which file it is about. */

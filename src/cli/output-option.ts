@@ -1,4 +1,4 @@
-import { SlipwayError } from "../errors.ts";
+import { SlipwayError } from "../index.ts";
 import { splitCsv } from "./csv.ts";
 
 /** What `-o type=` may say. */

@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import type { EntryFilter } from "../node/directory-walk.ts";
+import type { EntryFilter } from "../node/index.ts";
 
 /**
  * Keeps what a build writes out of what it reads: with `slipway build . -o …,dest=image.tar` the image of yesterday would be in the

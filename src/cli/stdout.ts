@@ -1,5 +1,5 @@
 import process from "node:process";
-import { hostError } from "../node/host-error.ts";
+import { hostError } from "../node/index.ts";
 import type { OutputStream } from "./context.ts";
 
 /** The process's stdout, with back-pressure, and with its errors where the writing is. */

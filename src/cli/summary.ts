@@ -1,5 +1,4 @@
-import { formatPlatform } from "../oci/platform.ts";
-import { familiarName, parseReference } from "../oci/reference.ts";
+import { familiarName, formatPlatform, parseReference } from "../oci/index.ts";
 import type { BuildPlan } from "./build-plan.ts";
 import type { BuildResult } from "./build-run.ts";
 import { formatBytes, padLeft, printable, shortDigest } from "./format.ts";

@@ -1,4 +1,4 @@
-import { SlipwayError } from "../errors.ts";
+import { SlipwayError } from "../index.ts";
 
 /**
  * What `--entrypoint` and `--cmd` take: a JSON array of strings as it is, or words as a shell splits them, by blanks, quotes

@@ -13,6 +13,8 @@ import {
 } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { VERSION } from "../../src/cli/version.ts";
+import { openDirectoryStore } from "../../src/node/index.ts";
+import { sampleImage, sampleIndex } from "../support/sample-image.ts";
 import { listing, root, slipway, workspace } from "./support/slipway.ts";
 
 const { path, temporary } = workspace();
@@ -202,6 +204,20 @@ describe("slipway build", () => {
     const one = await run("inspect", "oci-archive:multi.tar:multi", "--platform", "linux/arm64");
     expect(one.stdout).toContain("platform  linux/arm64");
     expect(one.stdout).not.toContain("amd64");
+  });
+
+  it("finds the image of an index whose first manifest is an attestation", async () => {
+    const store = await openDirectoryStore(path("attested"));
+    const attestation = await sampleImage(store.content, { platform: { os: "unknown", architecture: "unknown" } });
+    const image = await sampleImage(store.content);
+    const index = await sampleIndex([attestation, image]);
+    await store.images.create({ name: "docker.io/library/attested:1", target: index.descriptor });
+    await store.close();
+    const { status, stdout } = await run("diff", "oci:attested:1", "--layers", "2");
+    expect([status, stdout]).toEqual([0, "+ /b.txt\n1 added, 0 modified, 0 removed\n"]);
+    expect((await run("inspect", "oci:attested:1")).stdout).toContain("platform  linux/amd64");
+    const none = await run("diff", "oci:attested:1", "--layers", "3");
+    expect([none.status, none.stderr]).toEqual([1, expect.stringMatching(/^slipway: Cannot .*\(OUT_OF_RANGE\)\n$/)]);
   });
 
   it("leaves out what it writes itself, and says so", async () => {

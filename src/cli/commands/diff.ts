@@ -1,14 +1,11 @@
 import type { Command } from "commander";
-import { createMemoryContentStore } from "../../content/memory.ts";
-import type { Change } from "../../diff/change.ts";
-import { compareTrees } from "../../diff/compare.ts";
-import { SlipwayError } from "../../errors.ts";
-import { baseSnapshot, type PlatformBase } from "../../frontend/base.ts";
-import { nodeHasher } from "../../node/hasher.ts";
-import { type Platform, parsePlatform } from "../../oci/platform.ts";
-import { createSnapshotter } from "../../snapshots/create-snapshotter.ts";
-import { emptyTree } from "../../snapshots/empty-tree.ts";
-import type { Tree } from "../../snapshots/tree.ts";
+import { createMemoryContentStore } from "../../content/index.ts";
+import type { Change } from "../../diff/index.ts";
+import { compareTrees } from "../../diff/index.ts";
+import { flattenImage, SlipwayError } from "../../index.ts";
+import { nodeHasher } from "../../node/index.ts";
+import { type Platform, parsePlatform } from "../../oci/index.ts";
+import type { Tree } from "../../snapshots/index.ts";
 import type { CliContext } from "../context.ts";
 import { printable } from "../format.ts";
 import { defaultStore } from "../host-paths.ts";
@@ -91,26 +88,13 @@ async function treeOf(
   const opened = await openImage(parseImageArgument(text), options);
   try {
     const { manifest } = choosePlatform(opened.image, options.platform);
-    const count = layers ?? manifest.layers.length;
-    if (count > manifest.layers.length) {
-      throw new SlipwayError(
-        "OUT_OF_RANGE",
-        `Cannot compare layer ${count} of ${text}: it has ${manifest.layers.length}`,
-      );
-    }
-    const base: PlatformBase = {
-      content: opened.content,
-      manifest: manifest.descriptor,
-      platform: manifest.platform ?? linuxPlatform(),
-      layers: manifest.layers.slice(0, count),
-      diffIDs: (manifest.diffIDs ?? []).slice(0, count),
-    };
-    const snapshots = createSnapshotter({ content: createMemoryContentStore(), hasher: nodeHasher });
-    const ref = await baseSnapshot(base, snapshots, { signal: options.signal, hasher: nodeHasher });
-    if (ref === undefined) return emptyTree();
-    const tree = await ref.tree();
-    ref.release();
-    return tree;
+    return await flattenImage(opened.content, manifest.descriptor, {
+      files: createMemoryContentStore(),
+      contents: "skip",
+      layers,
+      hasher: nodeHasher,
+      signal: options.signal,
+    });
   } finally {
     await opened.close();
   }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { collectGarbage } from "../../content/gc.ts";
-import { openDirectoryStore } from "../../node/directory-store.ts";
+import { collectGarbage } from "../../content/index.ts";
+import { openDirectoryStore } from "../../node/index.ts";
 import type { CliContext } from "../context.ts";
 import { formatBytes } from "../format.ts";
 import { defaultStore, exists } from "../host-paths.ts";

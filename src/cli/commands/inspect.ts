@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { parsePlatform } from "../../oci/platform.ts";
+import { parsePlatform } from "../../oci/index.ts";
 import type { CliContext } from "../context.ts";
 import { defaultStore } from "../host-paths.ts";
 import { parseImageArgument } from "../image-argument.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { listImages } from "../../archive/layout.ts";
-import { openDirectoryStore } from "../../node/directory-store.ts";
-import { formatPlatform } from "../../oci/platform.ts";
+import { listImages } from "../../archive/index.ts";
+import { openDirectoryStore } from "../../node/index.ts";
+import { formatPlatform } from "../../oci/index.ts";
 import type { CliContext } from "../context.ts";
 import { displayWidth, formatBytes, pad, padLeft, printable, shortDigest } from "../format.ts";
 import { defaultStore, exists } from "../host-paths.ts";

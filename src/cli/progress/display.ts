@@ -1,4 +1,4 @@
-import type { ProgressListener } from "../../progress.ts";
+import type { ProgressListener } from "../../index.ts";
 import { createStyle, wantsColours } from "../style.ts";
 import { createPlainDisplay } from "./plain.ts";
 import { createJsonDisplay } from "./rawjson.ts";

@@ -1,4 +1,4 @@
-import type { ProgressEvent } from "../../progress.ts";
+import type { ProgressEvent } from "../../index.ts";
 
 /** A step as it stands: what the events said of it so far, and when. Times are seconds on the display's own clock. */
 export interface StepState {
