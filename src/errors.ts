@@ -58,11 +58,13 @@ export type SlipwayErrorCode =
 
 /** The one class of errors that Slipway throws by itself. An aborted `signal` is the exception: it throws its own `reason`. */
 export class SlipwayError extends Error {
+  /** Always `SlipwayError`: tells it apart where two copies of the module are loaded and `instanceof` fails. */
   override readonly name: string = "SlipwayError";
   /** Why, as a stable string to branch on. */
   readonly code: SlipwayErrorCode;
 
   /**
+   * An error of the library's own kind, also for stores and sources of others.
    * @param code stable reason
    * @param message "Cannot X: reason", naming the file, field or digest, and what to do if something can be done
    * @param options `cause` keeps the error underneath

@@ -10,6 +10,7 @@ export interface ProgressEvent {
   readonly name: string;
   /** The `id` of the step that this one is part of. */
   readonly parent?: string;
+  /** Where the step is: `started` first, `completed` or `failed` last. */
   readonly state: "started" | "running" | "completed" | "failed";
   /** Bytes done so far (of the uncompressed input where the step compresses). */
   readonly current?: number;
@@ -28,6 +29,7 @@ export type ProgressListener = (event: ProgressEvent) => void;
 export interface OperationOptions {
   /** Aborting it makes the operation reject with the signal's `reason`; nothing half-written stays visible. */
   readonly signal?: AbortSignal | undefined;
+  /** Told of every step; without it nothing is reported. */
   readonly onProgress?: ProgressListener | undefined;
 }
 
