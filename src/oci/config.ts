@@ -13,8 +13,11 @@ export type { Healthcheck, RuntimeConfig } from "./runtime-config.ts";
 export interface ImageConfig extends Platform {
   /** RFC 3339. */
   readonly created?: string;
+  /** Name and address of who made the image, in free form. */
   readonly author?: string;
+  /** How containers of the image are started; absent if it says nothing about that. */
   readonly config?: RuntimeConfig;
+  /** The layers; as many as the manifest has, in the same order. */
   readonly rootfs: RootFS;
   /** Oldest first. As many entries without `empty_layer` as there are layers. */
   readonly history?: readonly History[];
@@ -24,9 +27,11 @@ export interface ImageConfig extends Platform {
 
 /** The layers of an image by their uncompressed contents. */
 export interface RootFS {
+  /** The only kind that image-spec knows. */
   readonly type: "layers";
   /** From the base up. */
   readonly diff_ids: readonly Digest[];
+  /** Fields that image-spec does not define, kept for when the config is written again. */
   readonly unknownFields?: JsonMap;
 }
 
@@ -34,11 +39,15 @@ export interface RootFS {
 export interface History {
   /** RFC 3339. */
   readonly created?: string;
+  /** The command or instruction, for example `COPY . /srv`. */
   readonly created_by?: string;
+  /** Who did it, in free form. */
   readonly author?: string;
+  /** A note, in free form; BuildKit writes its own name there. */
   readonly comment?: string;
   /** The step made no layer. */
   readonly empty_layer?: boolean;
+  /** Fields that image-spec does not define, kept for when the config is written again. */
   readonly unknownFields?: JsonMap;
 }
 

@@ -9,15 +9,21 @@ import { platformCodec } from "./platform-codec.ts";
 
 /** What names content: its type, digest and size. image-spec `descriptor.md`. */
 export interface Descriptor {
+  /** RFC 6838 type of the content, for example `application/vnd.oci.image.manifest.v1+json`. */
   readonly mediaType: string;
+  /** Hash over the raw content: `sha256:` or `sha512:` and hex digits. */
   readonly digest: Digest;
   /** Size of the raw content in bytes. */
   readonly size: number;
+  /** Other places that the content can be loaded from, as URIs. */
   readonly urls?: readonly string[];
+  /** Free text about the content; in an `index.json` also its name. */
   readonly annotations?: Annotations;
   /** The content itself in base64, where it is embedded. */
   readonly data?: string;
+  /** What the image runs on. Only in the entries of an index. */
   readonly platform?: Platform;
+  /** Media type of the artifact, where the content is the manifest of one. */
   readonly artifactType?: string;
   /** Fields that image-spec does not define, kept for when the descriptor is written again. */
   readonly unknownFields?: JsonMap;

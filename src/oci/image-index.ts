@@ -8,12 +8,17 @@ import { schemaVersionCodec } from "./manifest.ts";
 
 /** Manifests, for example one for each platform. image-spec `image-index.md`; Docker's manifest list has the same fields. */
 export interface Index {
+  /** The only version that there is in this format. */
   readonly schemaVersion: 2;
+  /** What the index says it is. Docker always sets it; in OCI it may be absent. */
   readonly mediaType?: string;
+  /** Media type of the artifact, where the index stands for one. */
   readonly artifactType?: string;
+  /** Manifests or further indexes. Readers take the first whose platform suits them. */
   readonly manifests: readonly Descriptor[];
   /** The manifest that this index is about. */
   readonly subject?: Descriptor;
+  /** Free text about the whole index. */
   readonly annotations?: Annotations;
   /** Fields that image-spec does not define, kept for when the index is written again. */
   readonly unknownFields?: JsonMap;

@@ -7,14 +7,19 @@ import { documentKind, expectMediaType } from "./kind.ts";
 
 /** An image for one platform: its config and its layers. image-spec `manifest.md`; Docker's schema 2 manifest has the same fields. */
 export interface Manifest {
+  /** The only version that there is in this format. */
   readonly schemaVersion: 2;
+  /** What the manifest says it is. Docker always sets it; in OCI it may be absent. */
   readonly mediaType?: string;
+  /** Media type of the artifact, where the manifest is not of an image. */
   readonly artifactType?: string;
+  /** The image config, or whatever blob an artifact has in its place. */
   readonly config: Descriptor;
   /** From the base up. */
   readonly layers: readonly Descriptor[];
   /** The manifest that this one is about. */
   readonly subject?: Descriptor;
+  /** Free text about this manifest. */
   readonly annotations?: Annotations;
   /** Fields that image-spec does not define, kept for when the manifest is written again. */
   readonly unknownFields?: JsonMap;

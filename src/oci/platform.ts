@@ -3,10 +3,15 @@ import type { JsonMap } from "./json/value.ts";
 
 /** Where an image runs, in Go's words: `linux`, `amd64`. image-spec `image-index.md`. */
 export interface Platform {
+  /** CPU in Go's words (`GOARCH`): `amd64`, `arm64`, `386`. */
   readonly architecture: string;
+  /** Operating system in Go's words (`GOOS`): `linux`, `windows`. */
   readonly os: string;
+  /** Generation of the CPU: `v7` of `arm`, `v3` of `amd64`. */
   readonly variant?: string;
+  /** Version that the image needs, for Windows: `10.0.17763.1`. */
   readonly "os.version"?: string;
+  /** What the system must have, for Windows: `win32k`. */
   readonly "os.features"?: readonly string[];
   /** Fields that image-spec does not define, kept for when the platform is written again. */
   readonly unknownFields?: JsonMap;

@@ -7,7 +7,9 @@ export interface Reference {
   readonly domain: string;
   /** Repository at that registry: `library/alpine`. At most 255 characters. */
   readonly path: string;
+  /** 1 to 128 letters, digits, `_`, `.` and `-`. Absent only if there is a digest. */
   readonly tag?: string;
+  /** Names one content for good; where both are given, it counts and the tag is a note. */
   readonly digest?: Digest;
 }
 

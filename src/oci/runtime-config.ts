@@ -17,16 +17,23 @@ export type SetMember = Readonly<Record<string, never>>;
 
 /** How containers of an image are started: `config` of an image config, with Docker's own fields. image-spec `config.md`. */
 export interface RuntimeConfig {
+  /** `NAME`, `UID`, `NAME:GROUP` or `UID:GID`. Absent: root. */
   readonly User?: string;
   /** `80/tcp`, `53/udp`, `80`. */
   readonly ExposedPorts?: Readonly<Record<string, SetMember>>;
   /** `NAME=value`. */
   readonly Env?: readonly string[];
+  /** Program and its first arguments; those of `Cmd` follow. */
   readonly Entrypoint?: readonly string[];
+  /** Default arguments of the entrypoint, or a whole command where there is none. */
   readonly Cmd?: readonly string[];
+  /** Absolute paths of directories that hold data of their own for each container. */
   readonly Volumes?: Readonly<Record<string, SetMember>>;
+  /** Absolute path that the process starts in. */
   readonly WorkingDir?: string;
+  /** Free text about the image, which its containers have too. */
   readonly Labels?: Readonly<Record<string, string>>;
+  /** `SIGTERM`, `SIGRTMIN+3`, or a number: what asks the process to end. */
   readonly StopSignal?: string;
   /** Deprecated by the format; Docker for Windows sets it. */
   readonly ArgsEscaped?: boolean;
@@ -44,11 +51,17 @@ export interface RuntimeConfig {
 export interface Healthcheck {
   /** `["CMD", …]`, `["CMD-SHELL", "…"]` or `["NONE"]`. */
   readonly Test?: readonly string[];
+  /** Nanoseconds from the end of one check to the next. */
   readonly Interval?: number;
+  /** Nanoseconds after which a check counts as failed. */
   readonly Timeout?: number;
+  /** Nanoseconds from the start in which failed checks do not count. */
   readonly StartPeriod?: number;
+  /** Nanoseconds from one check to the next within the start period. */
   readonly StartInterval?: number;
+  /** Failed checks in a row that make a container unhealthy. */
   readonly Retries?: number;
+  /** Fields that this format does not define, kept for when the config is written again. */
   readonly unknownFields?: JsonMap;
 }
 

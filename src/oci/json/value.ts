@@ -11,6 +11,7 @@ export interface JsonMap extends ReadonlyMap<string, JsonValue> {}
  * object, so that it can be cloned; it is not taken for a JSON object, since those are maps.
  */
 export interface JsonNumber {
+  /** The number as it stands in the document. */
   readonly numberText: string;
 }
 
