@@ -8,10 +8,13 @@ export type TarEntryType = "file" | "link" | "symlink" | "char" | "block" | "dir
 export interface TarHeader {
   /** As in the archive, without a trailing `/`. Not cleaned: may be absolute or hold `..`; who applies it must look. */
   readonly name: string;
+  /** What the entry is; of a hard link, `linkName` is the file that it names once more. */
   readonly type: TarEntryType;
   /** Permission, setuid, setgid and sticky bits, octal `07777`. */
   readonly mode: number;
+  /** Number of the owner; it counts more than `userName` in a container's layer. */
   readonly uid: number;
+  /** Number of the owner's group. */
   readonly gid: number;
   /** Bytes of content that follow (of the expanded file, for a sparse one). 0 for all but files. */
   readonly size: number;
@@ -21,9 +24,13 @@ export interface TarHeader {
   readonly mtimeNanoseconds?: number;
   /** Target of a symlink (any string), or path in the archive of what a hard link names. */
   readonly linkName?: string;
+  /** Owner by name, as the machine that wrote the archive knew it. Absent if it is empty. */
   readonly userName?: string;
+  /** Group by name, likewise. */
   readonly groupName?: string;
+  /** Major number of a `char` or `block` device, not negative. Absent for all else. */
   readonly deviceMajor?: number;
+  /** Minor number of a `char` or `block` device, not negative. Absent for all else. */
   readonly deviceMinor?: number;
   /** Extended attributes by name; values are raw bytes. */
   readonly xattrs?: ReadonlyMap<string, Uint8Array>;

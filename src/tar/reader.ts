@@ -13,7 +13,9 @@ import { readSparse } from "./read-sparse.ts";
 
 /** How an archive is read. */
 export interface ReadTarOptions {
+  /** Looked at around every read of the source; aborting it makes `next()` reject with its `reason`. */
   readonly signal?: AbortSignal | undefined;
+  /** What is refused with `INVALID_TAR`, so that a hostile archive cannot fill the memory. */
   readonly limits?: TarLimits | undefined;
 }
 

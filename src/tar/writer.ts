@@ -6,6 +6,7 @@ import type { TarHeader } from "./entry.ts";
 
 /** An entry to be written. */
 export interface TarInput {
+  /** Written as `encodeHeader` does; its `size` must be that of the content. */
   readonly header: TarHeader;
   /** Exactly `header.size` bytes. May be left out if that is 0. */
   readonly content?: ByteSource | undefined;
