@@ -10,6 +10,7 @@ export type GarbageRoot = Digest | (BlobReference & { readonly mediaType?: strin
 
 /** What {@link collectGarbage} works on. */
 export interface GarbageCollection {
+  /** The store that is collected. */
   readonly content: ContentStore;
   /** Image targets, files of snapshots and whatever else is to stay, with all that their manifests and indexes refer to. */
   readonly roots: Iterable<GarbageRoot> | AsyncIterable<GarbageRoot>;
@@ -19,11 +20,13 @@ export interface GarbageCollection {
   readonly abandoned?: Iterable<string> | AsyncIterable<string> | undefined;
   /** Only say what would be removed. */
   readonly dryRun?: boolean | undefined;
+  /** Aborting it ends the collection with its `reason`; blobs that are gone by then stay gone. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What a collection removed, or would have. */
 export interface CollectedGarbage {
+  /** The blobs, with the sizes and labels they had. */
   readonly removed: readonly ContentInfo[];
   /** Bytes of the removed blobs. */
   readonly bytes: number;

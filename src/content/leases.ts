@@ -3,9 +3,13 @@ import { type Digest, isDigest, parseDigest } from "../oci/digest.ts";
 
 /** Where leases are kept: the part of `MetadataStore` that they need. */
 export interface LeaseRecords {
+  /** The value under this key; undefined if there is none. */
   get(key: string): Promise<Uint8Array | undefined>;
+  /** Creates or replaces a record. */
   set(key: string, value: Uint8Array): Promise<void>;
+  /** Removes a record; does nothing if there is none. */
   delete(key: string): Promise<void>;
+  /** All keys that begin with `prefix`, in ascending order. */
   keys(prefix: string): Promise<readonly string[]>;
 }
 
@@ -27,6 +31,7 @@ export interface LeaseManagerOptions {
  * image's name) refers to them.
  */
 export interface Lease {
+  /** 1 to 128 letters, digits, `.`, `_` and `-`; `LeaseManager.get` finds the lease by it. */
   readonly id: string;
   /** Protects a blob, which need not be there yet. Returns when no collection can take it any more. */
   add(digest: Digest): Promise<void>;
@@ -39,6 +44,7 @@ export interface Lease {
 /** Leases over one set of records; containerd's `leases.Manager` in small. */
 export interface LeaseManager {
   /**
+   * Begins a lease that protects nothing yet.
    * @param id printable name without `/`, default a random one
    * @throws SlipwayError `ALREADY_EXISTS`, `INVALID_ARGUMENT`
    */
@@ -55,7 +61,10 @@ export interface LeaseManager {
   unlessProtected(digest: Digest, remove: () => Promise<void>): Promise<boolean>;
 }
 
-/** @param records for example a `MetadataStore`; keys begin with `leases/` */
+/**
+ * Leases that last as long as the records do.
+ * @param records for example a `MetadataStore`; keys begin with `leases/`
+ */
 export function createLeaseManager(records: LeaseRecords, options: LeaseManagerOptions = {}): LeaseManager {
   return new RecordedLeases(records, options);
 }

@@ -8,6 +8,7 @@ import type { ContentStore } from "./store.ts";
 
 /** What is needed of a descriptor to read and verify its blob. */
 export interface BlobReference {
+  /** What the bytes must hash to. */
   readonly digest: Digest;
   /** Bytes; checked if given. */
   readonly size?: number | undefined;
@@ -17,6 +18,7 @@ export interface BlobReference {
 export interface ReadBlobOptions {
   /** Default: the store's own, or else the pure one. */
   readonly hasher?: HasherFactory | undefined;
+  /** Looked at before every chunk; aborting it makes the read reject with its `reason`. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -9,6 +9,7 @@ import type { ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOpti
 
 /** A source that knows what it is called, for messages: a file's path. */
 export interface NamedSource extends ReopenableSource {
+  /** Default: `blob DIGEST`. */
   readonly name?: string | undefined;
 }
 

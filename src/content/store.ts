@@ -4,6 +4,7 @@ import type { Digest } from "../oci/digest.ts";
 
 /** What a store knows of a blob. */
 export interface ContentInfo {
+  /** What the blob is found by: `sha256:` or `sha512:` and its hash in hex. */
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
@@ -13,6 +14,7 @@ export interface ContentInfo {
 
 /** How far an ingest is. */
 export interface IngestStatus {
+  /** The ref that the ingest was begun under. */
   readonly ref: string;
   /** Bytes written so far: where a resumed writer goes on. */
   readonly offset: number;
@@ -30,13 +32,17 @@ export interface WriterOptions {
   readonly size?: number | undefined;
   /** Expected digest. If the store has it already, `writer` fails with `ALREADY_EXISTS`. */
   readonly digest?: Digest | undefined;
+  /** Once it is aborted, `write` and `commit` reject with its `reason`; the ingest stays, to be resumed. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What must hold for a commit. */
 export interface CommitOptions {
+  /** Bytes that the blob must have; `SIZE_MISMATCH` otherwise. */
   readonly size?: number | undefined;
+  /** Digest that the blob must have; `DIGEST_MISMATCH` otherwise. */
   readonly digest?: Digest | undefined;
+  /** Labels that the blob has from the beginning. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -45,6 +51,7 @@ export interface CommitOptions {
  * same ref; `ContentStore.abort` throws it away.
  */
 export interface ContentWriter {
+  /** The ref that this writer holds until `close`. */
   readonly ref: string;
   /** Appends; resolves when the store has taken the bytes in (back-pressure). The array may be reused afterwards. */
   write(bytes: Uint8Array): Promise<void>;
@@ -72,7 +79,7 @@ export interface ContentWriter {
 export interface ContentStore {
   /** The hash engine that the store itself uses; who verifies what was read takes the same. Absent: the pure one. */
   readonly hasher?: HasherFactory | undefined;
-  /** @throws SlipwayError `NOT_FOUND` */
+  /** Size and labels of a blob, without reading it. @throws SlipwayError `NOT_FOUND` */
   info(digest: Digest): Promise<ContentInfo>;
   /** All blobs, in no particular order. */
   list(): AsyncIterable<ContentInfo>;
@@ -93,7 +100,7 @@ export interface ContentStore {
    * @throws SlipwayError `UNAVAILABLE` if another writer holds the ref, `ALREADY_EXISTS` if the expected digest is there
    */
   writer(options: WriterOptions): Promise<ContentWriter>;
-  /** @throws SlipwayError `NOT_FOUND` */
+  /** How far the ingest of that ref is. @throws SlipwayError `NOT_FOUND` */
   status(ref: string): Promise<IngestStatus>;
   /** All ingests that are neither committed nor aborted. */
   statuses(): AsyncIterable<IngestStatus>;
@@ -105,6 +112,7 @@ export interface ContentStore {
 export interface WriteBlobOptions extends CommitOptions {
   /** Default: a ref derived from the expected digest, or a unique one. */
   readonly ref?: string | undefined;
+  /** Aborting it makes the write reject with its `reason`; no blob is made. */
   readonly signal?: AbortSignal | undefined;
 }
 
