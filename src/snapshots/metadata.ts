@@ -4,6 +4,7 @@
  * what each implementation must do.
  */
 export interface MetadataStore {
+  /** The value under this key; undefined if there is none. */
   get(key: string): Promise<Uint8Array | undefined>;
   /** Creates or replaces, atomically and durably. */
   set(key: string, value: Uint8Array): Promise<void>;

@@ -4,7 +4,9 @@ import type { Digest } from "../oci/digest.ts";
 export interface NodeAttributes {
   /** Permission, setuid, setgid and sticky bits, octal `07777`. */
   readonly mode: number;
+  /** Number of the owner. */
   readonly uid: number;
+  /** Number of the owner's group. */
   readonly gid: number;
   /** Whole seconds since 1970. */
   readonly mtime: number;
@@ -14,6 +16,7 @@ export interface NodeAttributes {
 
 /** A regular file: what it is, not its bytes; those are in the content store under `content`. */
 export interface FileNode extends NodeAttributes {
+  /** Tells the kinds of {@link TreeNode} apart. */
   readonly type: "file";
   /** Digest of the content. The empty file has one too. */
   readonly content: Digest;
@@ -28,6 +31,7 @@ export interface FileNode extends NodeAttributes {
 
 /** A directory. */
 export interface DirectoryNode extends NodeAttributes {
+  /** Tells the kinds of {@link TreeNode} apart. */
   readonly type: "directory";
   /** Children by name, in bytewise order of the names. */
   readonly entries: ReadonlyMap<string, TreeNode>;
@@ -37,17 +41,23 @@ export interface DirectoryNode extends NodeAttributes {
 
 /** A symbolic link; the target is any string. Can itself be hard linked. */
 export interface SymlinkNode extends NodeAttributes {
+  /** Tells the kinds of {@link TreeNode} apart. */
   readonly type: "symlink";
+  /** As it was set: absolute or relative, not resolved. */
   readonly target: string;
+  /** Set where several paths are this one symlink, as for {@link FileNode}. */
   readonly inode?: number;
 }
 
 /** A device node, a FIFO or a socket. Can itself be hard linked. */
 export interface SpecialNode extends NodeAttributes {
+  /** Character or block device, named pipe, or socket. A layer cannot hold a socket. */
   readonly type: "char" | "block" | "fifo" | "socket";
-  /** Device number; 0 for FIFOs and sockets. */
+  /** Major device number; 0 for FIFOs and sockets. */
   readonly major: number;
+  /** Minor device number; 0 for FIFOs and sockets. */
   readonly minor: number;
+  /** Set where several paths are this one node, as for {@link FileNode}. */
   readonly inode?: number;
 }
 
@@ -56,6 +66,7 @@ export type TreeNode = FileNode | DirectoryNode | SymlinkNode | SpecialNode;
 
 /** A filesystem as a value. */
 export interface Tree {
+  /** The directory `/`, under which all else is. */
   readonly root: DirectoryNode;
   /** Paths of every group of hard links, by inode: absolute, in layer order. Only groups of two or more. */
   readonly links: ReadonlyMap<number, readonly string[]>;

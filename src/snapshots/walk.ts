@@ -6,6 +6,7 @@ import type { DirectoryNode, Tree, TreeNode } from "./tree.ts";
 export interface TreeEntry {
   /** Absolute. */
   readonly path: string;
+  /** What is there: the symlink itself, where it is one. */
   readonly node: TreeNode;
 }
 
