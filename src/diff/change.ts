@@ -18,6 +18,7 @@ export type ChangeReason =
 
 /** One difference between two trees. */
 export interface Change {
+  /** What is done to the path in going from lower to upper. */
   readonly kind: ChangeKind;
   /** Absolute path. Of a removed tree there is just its top. */
   readonly path: string;

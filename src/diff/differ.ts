@@ -8,6 +8,7 @@ export type LayerCompression = "gzip" | "uncompressed";
 
 /** What decides a layer's bytes besides the two trees. */
 export interface LayerOptions {
+  /** Default `gzip`. */
   readonly compression?: LayerCompression | undefined;
   /** gzip 0 … 9, default 6. */
   readonly compressionLevel?: number | undefined;
@@ -31,7 +32,9 @@ export interface Layer {
 
 /** Something that a layer cannot hold and that was left out. */
 export interface LayerWarning {
+  /** Absolute path in the upper tree. */
   readonly path: string;
+  /** A sentence without the path, for people. */
   readonly message: string;
 }
 

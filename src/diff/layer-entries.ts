@@ -10,6 +10,7 @@ import { WHITEOUT_PREFIX } from "./whiteout.ts";
 
 /** One entry of a layer tar. */
 export interface LayerEntry {
+  /** Named without the leading `/`, as in the layer. */
   readonly header: TarHeader;
   /** The file whose content follows; only if there is any. */
   readonly file?: FileNode;
