@@ -8,6 +8,7 @@ import type { MetadataStore } from "../snapshots/metadata.ts";
 
 /** A layer and what had to be left out of it. */
 export interface RecordedLayer extends Pick<Layer, "descriptor" | "diffID"> {
+  /** What the layer could not hold; told again whenever the layer is used again. */
   readonly warnings: readonly LayerWarning[];
 }
 

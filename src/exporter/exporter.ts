@@ -14,7 +14,9 @@ import type { MadeLayer } from "./layer-making.ts";
 
 /** What an exporter works with. */
 export interface ExporterStores {
+  /** Where files are read from, and where layers and documents go. */
   readonly content: ContentStore;
+  /** Where the parents of an exported ref are found. */
   readonly snapshots: Snapshotter;
   /** Without it images are exported by digest, and `name` is an error. */
   readonly images?: ImageStore | undefined;
@@ -22,6 +24,7 @@ export interface ExporterStores {
   readonly metadata?: MetadataStore | undefined;
   /** Default: `createDiffer({ content, hasher })`. */
   readonly differ?: Differ | undefined;
+  /** Default: the content store's own, or else the pure one. */
   readonly hasher?: HasherFactory | undefined;
   /** Keeps layers from being made twice at the same time. Default: among the exports of this exporter. Share it among exporters on the same `content` only. */
   readonly flights?: FlightControl<MadeLayer> | undefined;
@@ -31,7 +34,9 @@ export interface ExporterStores {
 export interface ExporterOptions {
   /** One or several image references, also comma separated. */
   readonly name?: string | readonly string[] | undefined;
+  /** Of new layers, default `gzip`; base layers keep theirs unless `forceCompression` is set. */
   readonly compression?: LayerCompression | undefined;
+  /** gzip 0 … 9, default 6. Another level gives other bytes. */
   readonly compressionLevel?: number | undefined;
   /** Compresses base layers anew if they are compressed otherwise. */
   readonly forceCompression?: boolean | undefined;
@@ -51,7 +56,9 @@ export interface ExporterOptions {
   readonly danglingNameEmptyOnly?: boolean | undefined;
   /** Whether names go to the image store. Default true; nothing is named without it. */
   readonly store?: boolean | undefined;
+  /** Whether a file of which only the mtime changed is shipped. Default true, as containerd does. */
   readonly mtimeChanges?: boolean | undefined;
+  /** Which xattrs go into layers, by full name. Default all. */
   readonly xattrs?: ((name: string) => boolean) | undefined;
   /** Called with one sentence for each option that nobody knows, and for what a layer had to leave out. */
   readonly onWarning?: ((message: string) => void) | undefined;
@@ -62,16 +69,19 @@ export type ExportSource = Ref | undefined | readonly PlatformSource[];
 
 /** One platform of a multi-platform image. */
 export interface PlatformSource {
+  /** Goes into the config and the index; each platform may come once. */
   readonly platform: Platform;
   /** Without it the image has only the base's layers. */
   readonly ref?: Ref | undefined;
   /** Default: the one of {@link ExportOptions}. */
   readonly config?: ImageConfigOptions | undefined;
+  /** An image for this platform whose layers and config come first. */
   readonly base?: BaseImage | undefined;
 }
 
 /** What decides an image besides its layers. */
 export interface ExportOptions extends OperationOptions {
+  /** What the image's config says. Default: the base's, or else only `PATH` and `/` as the working directory. */
   readonly config?: ImageConfigOptions | undefined;
   /** Default `linux/amd64`. With a base: the base's. */
   readonly platform?: Platform | undefined;
@@ -81,15 +91,21 @@ export interface ExportOptions extends OperationOptions {
 
 /** One manifest of an exported image. */
 export interface ExportedManifest {
+  /** The manifest, with its platform and its own annotations, as the index names it. */
   readonly descriptor: Descriptor;
+  /** The config; its digest is what Docker calls the image ID. */
   readonly config: Descriptor;
+  /** As it stands in the config. */
   readonly platform: Platform;
+  /** From the base up: the base's, then one for each ref that changed something. */
   readonly layers: readonly ExportedLayer[];
 }
 
 /** A layer of an exported image. */
 export interface ExportedLayer {
+  /** The layer's blob, as the manifest names it. */
   readonly descriptor: Descriptor;
+  /** Digest of the uncompressed tar, as in the config. */
   readonly diffID: Digest;
   /** The blob was there before this export. */
   readonly cached: boolean;
@@ -97,13 +113,15 @@ export interface ExportedLayer {
 
 /** An exported image: documents and layers are in `content`. */
 export interface ExportedImage {
-  /** Manifest, or index if several platforms were exported. */
+  /** The manifest, or the index if a list of platforms was exported. */
   readonly descriptor: Descriptor;
+  /** The same as `descriptor.digest`: of the manifest, or of the index. */
   readonly digest: Digest;
   /** Config digest; absent for an index. */
   readonly configDigest?: Digest;
   /** Normalised names, in the order they were given. */
   readonly names: readonly string[];
+  /** One for each platform, in the order of the source. */
   readonly manifests: readonly ExportedManifest[];
   /** BuildKit's exporter response: `containerimage.digest`, `containerimage.config.digest`, `containerimage.descriptor`, `image.name`. */
   readonly response: Readonly<Record<string, string>>;
@@ -115,6 +133,12 @@ export interface ExportedImage {
 export interface ExporterInstance {
   /** `exporting to image` */
   readonly name: string;
+  /**
+   * Makes the layers that are not there yet, then config, manifest and, for a list of platforms, the index; then sets
+   * the names.
+   * @throws SlipwayError `INVALID_ARGUMENT` naming the field of `config`, or for a list that is empty or has a platform
+   *   twice; what the stores throw
+   */
   export(source: ExportSource, options?: ExportOptions): Promise<ExportedImage>;
 }
 

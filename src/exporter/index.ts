@@ -1,3 +1,4 @@
+export type { RecordedLayer } from "./blob-records.ts";
 export type { BaseImage, HealthcheckOptions, HistoryOptions, ImageConfigOptions } from "./config.ts";
 export { createExporter } from "./create-exporter.ts";
 export type {
