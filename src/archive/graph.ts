@@ -11,8 +11,11 @@ import type { Platform } from "../oci/platform.ts";
 
 /** A manifest of an image, with what it stands for. */
 export interface ImageManifest {
+  /** The manifest itself, as the index names it. */
   readonly descriptor: Descriptor;
+  /** The image config, or whatever blob an artifact has in its place. */
   readonly config: Descriptor;
+  /** From the base up. */
   readonly layers: readonly Descriptor[];
   /** As the index has it, or else the config; absent for what is not an image. Attestations have `unknown/unknown`. */
   readonly platform?: Platform;
@@ -22,6 +25,7 @@ export interface ImageManifest {
 
 /** All that an image consists of. */
 export interface ImageGraph {
+  /** The manifest or index that was asked for. */
   readonly root: Descriptor;
   /** In the order in which indexes name them. */
   readonly manifests: readonly ImageManifest[];
@@ -37,6 +41,7 @@ export interface ImageGraph {
 export interface ReadGraphOptions {
   /** Which of the manifests and indexes that an index names are looked at. Default all. */
   readonly include?: ((descriptor: Descriptor) => boolean | Promise<boolean>) | undefined;
+  /** Looked at before every document; aborting it makes the reading reject with its `reason`. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -79,8 +79,11 @@ function nameOf(imageName: string | undefined, refName: string | undefined): Ent
 
 /** An image as the entries of an `index.json` name it. */
 export interface IndexedImage {
+  /** Manifest or index, without the annotations that name it. */
   readonly descriptor: Descriptor;
+  /** Normalised: `docker.io/library/hello:latest`. Each once. */
   readonly names: readonly string[];
+  /** What entries have that hold no whole name: `latest`. Each once. */
   readonly tags: readonly string[];
 }
 

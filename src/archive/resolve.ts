@@ -37,7 +37,9 @@ export interface ImageSelection {
 
 /** The image that was asked for. */
 export interface ResolvedImage {
+  /** The image with all its names and platforms. */
   readonly image: ArchivedImage;
+  /** The manifest for the wanted platform. */
   readonly manifest: ImageManifest;
 }
 

@@ -11,6 +11,7 @@ import { streamStep } from "./stream-step.ts";
 
 /** An image to write: where its blobs are, what it is, how it is named. An `ExportedImage` is one. */
 export interface ArchiveSource {
+  /** Has all blobs of the image. */
   readonly content: ContentStore;
   /** Manifest or index. */
   readonly descriptor: Descriptor;
@@ -30,6 +31,7 @@ export type ArchiveFormat = "both" | "oci" | "docker";
 
 /** Options of {@link writeArchive}. */
 export interface WriteArchiveOptions extends OperationOptions {
+  /** Default `both`. */
   readonly format?: ArchiveFormat | undefined;
   /** Instead of the image's own names; for a single image. */
   readonly names?: readonly string[] | undefined;

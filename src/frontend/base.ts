@@ -14,6 +14,7 @@ import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
 
 /** An image to build on: a manifest, or an index of which the wanted platforms are taken. */
 export interface BuildBase {
+  /** The manifest or index. */
   readonly descriptor: Descriptor;
   /** Where it is. Default: where the new image goes. */
   readonly content?: ContentStore | undefined;

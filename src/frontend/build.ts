@@ -26,6 +26,7 @@ export interface BuildOptions extends Omit<ExporterStores, "snapshots">, Operati
    * once for each different base, that is once where there is none.
    */
   readonly fill?: ((work: WritableSnapshot, options: OperationOptions) => Promise<unknown>) | undefined;
+  /** How containers are started, and the rest of the config. Default: the base's. */
   readonly config?: ImageConfigOptions | undefined;
   /** `linux/arm64`, or several. Default: the base's, or else `linux/amd64`. Several make an index. */
   readonly platform?: Platform | string | readonly (Platform | string)[] | undefined;

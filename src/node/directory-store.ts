@@ -31,10 +31,13 @@ export interface DirectoryStoreOptions {
 export interface DirectoryStore {
   /** Absolute path. */
   readonly path: string;
+  /** Blobs under `blobs/ALGORITHM/`, readable by anybody who reads OCI layouts. */
   readonly content: ContentStore;
   /** The names in `index.json`. */
   readonly images: ImageStore;
+  /** Snapshots, and what layers were made; kept under `.slipway`. */
   readonly metadata: MetadataStore;
+  /** Leases that other processes respect too. One that its process did not release ends after a day. */
   readonly leases: LeaseManager;
   /** What every entry of `index.json` points to, with a name or without: roots of a garbage collection. */
   roots(): Promise<readonly Descriptor[]>;

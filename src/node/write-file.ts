@@ -8,6 +8,7 @@ import { errnoOf, hostError } from "./host-error.ts";
 
 /** Options of {@link writeFileAtomically}. */
 export interface WriteFileOptions {
+  /** Aborting it makes the write reject with its `reason`; the old file stays. */
   readonly signal?: AbortSignal | undefined;
   /** Permission bits, default `0o666`; the process's umask applies to either. */
   readonly mode?: number | undefined;

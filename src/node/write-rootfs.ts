@@ -27,6 +27,7 @@ import { type FileXattrs, writeXattrs } from "./write-xattrs.ts";
 export interface RootfsWarning {
   /** Absolute path in the tree. */
   readonly path: string;
+  /** A sentence without the path, for people. */
   readonly message: string;
 }
 
