@@ -28,7 +28,8 @@ export function parsePaxRecords(bytes: Uint8Array, fail: Fail): Map<string, Uint
     if (equals < 0 || equals >= end || bytes[end - 1] !== NEWLINE)
       throw fail("a record of its PAX header has no = or end");
     const keyword = decodeName(bytes.subarray(space + 1, equals));
-    const value = bytes.slice(equals + 1, end - 1);
+    // A copy: the records may outlive the chunk they came in.
+    const value = new Uint8Array(bytes.subarray(equals + 1, end - 1));
     if (keyword === "" || keyword.includes("\0") || (withoutNul.has(keyword) && value.includes(0))) {
       throw fail(`the record ${JSON.stringify(keyword.slice(0, 80))} of its PAX header is empty or has a NUL byte`);
     }
