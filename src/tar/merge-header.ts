@@ -45,9 +45,11 @@ export function mergeRecords(
   header.size = number("size", header.size);
   header.deviceMajor = number(SCHILY_DEVICE_MAJOR, header.deviceMajor);
   header.deviceMinor = number(SCHILY_DEVICE_MINOR, header.deviceMinor);
+  // Kept as they are, but nonsense in them is refused as everywhere else.
+  for (const keyword of ["atime", "ctime"]) parsePaxTime(text(keyword, "0"), keyword, fail);
   const mtime = textOf(records, "mtime");
   if (mtime === "") return 0;
-  const { seconds, nanoseconds } = parsePaxTime(mtime, fail);
+  const { seconds, nanoseconds } = parsePaxTime(mtime, "mtime", fail);
   header.mtime = seconds;
   return nanoseconds;
 }

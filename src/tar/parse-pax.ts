@@ -47,12 +47,16 @@ export function parsePaxRecords(bytes: Uint8Array, fail: Fail): Map<string, Uint
 }
 
 /** A PAX time: decimal seconds, rounded down to nanoseconds that count upwards. */
-export function parsePaxTime(text: string, fail: Fail): { readonly seconds: number; readonly nanoseconds: number } {
+export function parsePaxTime(
+  text: string,
+  keyword: string,
+  fail: Fail,
+): { readonly seconds: number; readonly nanoseconds: number } {
   const point = text.indexOf(".");
   const whole = point < 0 ? text : text.slice(0, point);
   const fraction = point < 0 ? "" : text.slice(point + 1);
-  if (!/^[0-9]*$/.test(fraction)) throw fail(`its mtime is ${JSON.stringify(text.slice(0, 40))}, not a time`);
-  const seconds = parseDecimal(whole, "mtime", fail);
+  if (!/^[0-9]*$/.test(fraction)) throw fail(`its ${keyword} is ${JSON.stringify(text.slice(0, 40))}, not a time`);
+  const seconds = parseDecimal(whole, keyword, fail);
   const nanoseconds = Number(fraction.slice(0, 9).padEnd(9, "0"));
   if (nanoseconds === 0 || !whole.startsWith("-")) return { seconds, nanoseconds };
   return { seconds: seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds };

@@ -41,6 +41,8 @@ const entryTypes: Readonly<Record<string, TarEntryType>> = {
   S: "file",
 };
 const VOLUME_LABEL = "V";
+/** Types whose size means nothing. */
+const withoutContent: ReadonlySet<string> = new Set(["1", "2", "3", "4", "5", "6"]);
 
 /** About these, readers differ on whether and to what a global header applies. */
 const notGlobal: ReadonlySet<string> = new Set(["path", "linkpath", "size"]);
@@ -107,6 +109,8 @@ class ArchiveReader {
       }
       const header = decodeHeader(block, place.fail);
       place.name = header.name;
+      // Even if a PAX header replaces it, or a trailing slash makes this a directory later on.
+      if (header.size < 0 && !withoutContent.has(header.flag)) throw place.fail(`its size is ${header.size}`);
       switch (header.flag) {
         case "x":
           // Of two PAX headers in a row, the second stands.

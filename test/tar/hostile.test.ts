@@ -96,6 +96,12 @@ describe("a header", () => {
   it("with a negative size is refused", async () => {
     await refused([block({ name: "victim", size: new Uint8Array(12).fill(0xff) })], /"victim".*size is -1/);
     await refused([pax({ size: "-512" }), file], /size is -512/);
+    await refused([pax({ size: "7" }), block({ size: new Uint8Array(12).fill(0xff) })], /size is -1/);
+    await refused(
+      [block({ name: "dir/", type: "\0", magic: "v7", size: new Uint8Array(12).fill(0xff) })],
+      /size is -1/,
+    );
+    await reading([block({ name: "dir/", type: "5", size: new Uint8Array(12).fill(0xff) })]);
     await refused([block({ type: "x", size: new Uint8Array(12).fill(0xff) })], /size is -1/);
   });
 
@@ -154,6 +160,8 @@ describe("PAX records", () => {
     ["mtime", "-.5"],
     ["mtime", "1.-5"],
     ["mtime", "1.5.5"],
+    ["atime", "soon"],
+    ["ctime", "1.x"],
     ["SCHILY.devmajor", "x"],
   ])("with %s=%s are refused", async (keyword, value) => {
     await refused([pax({ [keyword]: value }), file], /"plain"|"pax"/);
