@@ -1,4 +1,14 @@
+/**
+ * gzip and gunzip as streams, the same bytes in every runtime, and decompression by what the data itself says it is.
+ *
+ * @module
+ */
+
 export { crc32 } from "./crc32.ts";
 export { type Compression, decompress, detectCompression } from "./decompress.ts";
 export { gunzip } from "./gunzip.ts";
 export { DEFAULT_GZIP_LEVEL, type GzipOptions, gzip } from "./gzip.ts";
+
+// Types of other rooms that the above mention.
+
+export type { ByteSource } from "../bytes.ts";

@@ -1,3 +1,11 @@
+/**
+ * The formats: image-spec's manifest, index, config and descriptor, Docker's schema 2 beside them, and digests, platforms,
+ * references, media types and annotations. Documents are read strictly and written in one canonical form; fields that are not
+ * known are kept.
+ *
+ * @module
+ */
+
 export { ANNOTATION_KEYS, type Annotations, CONTAINERD_IMAGE_NAME, parseAnnotations } from "./annotations.ts";
 export {
   type Healthcheck,
