@@ -1,3 +1,17 @@
+/**
+ * What every `ContentStore` must do, as a list of named cases for any test runner.
+ *
+ * @example
+ * ```ts
+ * import { createMemoryContentStore } from "slipway/content";
+ * import { contentStoreConformance } from "slipway/content/conformance";
+ *
+ * for (const { run } of contentStoreConformance(async () => createMemoryContentStore())) await run();
+ * ```
+ *
+ * @module
+ */
+
 import type { ConformanceCase } from "../conformance.ts";
 import { blobCases } from "./conformance/blobs.ts";
 import { commitCases } from "./conformance/commits.ts";

@@ -1,3 +1,19 @@
+/**
+ * Blobs by digest: the contract `ContentStore` and one in memory, reading that verifies, writing that can be resumed, sources
+ * that are read where they lie, leases and garbage collection. `slipway/content/conformance` tests other stores.
+ *
+ * @example
+ * ```ts
+ * import { createMemoryContentStore, readBlobBytes, writeBlob } from "slipway/content";
+ *
+ * const store = createMemoryContentStore();
+ * const { digest, size } = await writeBlob(store, new TextEncoder().encode("hello"));
+ * console.log(digest, await readBlobBytes(store, { digest, size })); // fails unless digest and size are right
+ * ```
+ *
+ * @module
+ */
+
 export type { CollectedGarbage, GarbageCollection, GarbageRoot } from "./gc.ts";
 export { collectGarbage } from "./gc.ts";
 export { withLease } from "./leased-store.ts";
@@ -19,3 +35,9 @@ export type {
   WriterOptions,
 } from "./store.ts";
 export { copyBlob, writeBlob } from "./write.ts";
+
+// Types of other rooms that the above mention.
+
+export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Digest, DigestAlgorithm } from "../oci/index.ts";

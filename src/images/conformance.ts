@@ -1,3 +1,17 @@
+/**
+ * What every `ImageStore` must do, as a list of named cases for any test runner.
+ *
+ * @example
+ * ```ts
+ * import { createMemoryImageStore } from "slipway/images";
+ * import { imageStoreConformance } from "slipway/images/conformance";
+ *
+ * for (const { run } of imageStoreConformance(async () => createMemoryImageStore())) await run();
+ * ```
+ *
+ * @module
+ */
+
 import { assert, assertEqual, assertRejects, type ConformanceCase } from "../conformance.ts";
 import type { SlipwayErrorCode } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";

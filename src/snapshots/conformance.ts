@@ -1,3 +1,17 @@
+/**
+ * What every `Snapshotter` and `MetadataStore` must do, as lists of named cases for any test runner.
+ *
+ * @example
+ * ```ts
+ * import { createMemoryMetadataStore } from "slipway/snapshots";
+ * import { metadataStoreConformance } from "slipway/snapshots/conformance";
+ *
+ * for (const { run } of metadataStoreConformance(async () => createMemoryMetadataStore())) await run();
+ * ```
+ *
+ * @module
+ */
+
 import type { ConformanceCase } from "../conformance.ts";
 import { fileCases } from "./conformance/files.ts";
 import { lifecycleCases } from "./conformance/lifecycle.ts";
