@@ -1,3 +1,22 @@
+/**
+ * Images in archives and layouts: written for Docker, for OCI or for both in one tar; read, chosen, verified, copied between
+ * stores, and flattened to one filesystem.
+ *
+ * @example
+ * ```ts
+ * import { flattenImage, readArchive, resolveImage } from "slipway/archive";
+ * import { createMemoryContentStore } from "slipway/content";
+ * import { fileSource } from "slipway/node";
+ *
+ * const content = createMemoryContentStore();
+ * const images = await readArchive((await fileSource("hello.tar")).open(), content);
+ * const { manifest } = resolveImage(images, { name: "hello:1", platform: { os: "linux", architecture: "amd64" } });
+ * const tree = await flattenImage(content, manifest.descriptor);
+ * ```
+ *
+ * @module
+ */
+
 export type { CopyImageOptions } from "./copy.ts";
 export { copyImage } from "./copy.ts";
 export type { FlattenOptions, RootfsTarOptions } from "./flatten.ts";
@@ -14,3 +33,39 @@ export type { ArchivedImage, ImageSelection, ResolvedImage } from "./resolve.ts"
 export { archivedImage, resolveImage, selectImage, selectManifest } from "./resolve.ts";
 export type { ArchiveFormat, ArchiveSource, WriteArchiveOptions } from "./write.ts";
 export { writeArchive } from "./write.ts";
+
+// Types of other rooms that the above mention.
+
+export type { ByteRange, ByteSource } from "../bytes.ts";
+export type {
+  CommitOptions,
+  ContentInfo,
+  ContentStore,
+  ContentWriter,
+  IngestStatus,
+  WriterOptions,
+} from "../content/index.ts";
+export type { LayerWarning } from "../diff/index.ts";
+export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Image, ImageStore } from "../images/index.ts";
+export type {
+  Annotations,
+  Descriptor,
+  Digest,
+  DigestAlgorithm,
+  Index,
+  JsonMap,
+  JsonNumber,
+  JsonValue,
+  Platform,
+} from "../oci/index.ts";
+export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
+export type {
+  DirectoryNode,
+  FileNode,
+  NodeAttributes,
+  SpecialNode,
+  SymlinkNode,
+  Tree,
+  TreeNode,
+} from "../snapshots/index.ts";

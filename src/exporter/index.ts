@@ -1,3 +1,25 @@
+/**
+ * BuildKit's image exporter: a chain of snapshots becomes layers, config, manifest, index and names. The same input gives the
+ * same digests, and a layer that was made before is not made again.
+ *
+ * @example
+ * ```ts
+ * import { createMemoryContentStore } from "slipway/content";
+ * import { createExporter } from "slipway/exporter";
+ * import { createSnapshotter } from "slipway/snapshots";
+ *
+ * const content = createMemoryContentStore();
+ * const snapshots = createSnapshotter({ content });
+ * const work = await snapshots.prepare("work");
+ * await work.writeFile("/hello", "hi\n");
+ * const ref = await snapshots.commit("hello", "work");
+ * const image = await createExporter({ content, snapshots }).resolve({ compression: "gzip" }).export(ref);
+ * console.log(image.digest, image.configDigest);
+ * ```
+ *
+ * @module
+ */
+
 export type { RecordedLayer } from "./blob-records.ts";
 export type { BaseImage, HealthcheckOptions, HistoryOptions, ImageConfigOptions } from "./config.ts";
 export { createExporter } from "./create-exporter.ts";
@@ -17,3 +39,51 @@ export type { FlightControl, SharedOperation } from "./flight-control.ts";
 export { createFlightControl } from "./flight-control.ts";
 export type { MadeLayer } from "./layer-making.ts";
 export { DEFAULT_PATH } from "./runtime-config.ts";
+
+// Types of other rooms that the above mention.
+
+export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type {
+  CommitOptions,
+  ContentInfo,
+  ContentStore,
+  ContentWriter,
+  IngestStatus,
+  WriterOptions,
+} from "../content/index.ts";
+export type { Differ, Layer, LayerCompression, LayerOptions, LayerWarning } from "../diff/index.ts";
+export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Image, ImageStore } from "../images/index.ts";
+export type {
+  Annotations,
+  Descriptor,
+  Digest,
+  DigestAlgorithm,
+  JsonMap,
+  JsonNumber,
+  JsonValue,
+  Platform,
+} from "../oci/index.ts";
+export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
+export type {
+  AttributeOptions,
+  DirectoryNode,
+  FileContent,
+  FileNode,
+  FileStat,
+  FollowOptions,
+  MetadataStore,
+  NodeAttributes,
+  Ref,
+  SnapshotInfo,
+  SnapshotKind,
+  SnapshotReader,
+  Snapshotter,
+  SnapshotUsage,
+  SpecialNode,
+  StoredContent,
+  SymlinkNode,
+  Tree,
+  TreeNode,
+  WritableSnapshot,
+} from "../snapshots/index.ts";
