@@ -1,3 +1,9 @@
+/**
+ * The short form over the exporter: `build` puts files on a base, and `parseDockerignore` says which files are left out.
+ *
+ * @module
+ */
+
 export type { BuildBase } from "./base.ts";
 export type { BuildFile, BuildOptions } from "./build.ts";
 export { build } from "./build.ts";

@@ -1,3 +1,21 @@
+/**
+ * The edge for Node, Deno and Bun: a directory as a store that is an OCI layout at once, real directories as sources and as
+ * targets, the host's own hash engine, and files that are replaced whole.
+ *
+ * @example
+ * ```ts
+ * import { createSnapshotter } from "slipway/snapshots";
+ * import { addDirectory, openDirectoryStore } from "slipway/node";
+ *
+ * const store = await openDirectoryStore("out/layout");
+ * const work = await createSnapshotter(store).prepare("site");
+ * await addDirectory(work, "dist", { dest: "/srv" });
+ * await store.close();
+ * ```
+ *
+ * @module
+ */
+
 export type { AddDirectoryOptions, AddedDirectory } from "./directory-source.ts";
 export { addDirectory } from "./directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions } from "./directory-store.ts";
@@ -12,3 +30,49 @@ export type { WriteFileOptions } from "./write-file.ts";
 export { writeFileAtomically } from "./write-file.ts";
 export type { RootfsWarning, WriteRootfsOptions } from "./write-rootfs.ts";
 export { writeRootfs } from "./write-rootfs.ts";
+
+// Types of other rooms that the above mention.
+
+export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type {
+  CommitOptions,
+  ContentInfo,
+  ContentStore,
+  ContentWriter,
+  IngestStatus,
+  Lease,
+  LeaseManager,
+  NamedSource,
+  WriterOptions,
+} from "../content/index.ts";
+export type { SlipwayError, SlipwayErrorCode } from "../errors.ts";
+export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Image, ImageStore } from "../images/index.ts";
+export type {
+  Annotations,
+  Descriptor,
+  Digest,
+  DigestAlgorithm,
+  JsonMap,
+  JsonNumber,
+  JsonValue,
+  Platform,
+} from "../oci/index.ts";
+export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
+export type {
+  AttributeOptions,
+  DirectoryNode,
+  FileContent,
+  FileNode,
+  FileStat,
+  FollowOptions,
+  MetadataStore,
+  NodeAttributes,
+  SnapshotReader,
+  SpecialNode,
+  StoredContent,
+  SymlinkNode,
+  Tree,
+  TreeNode,
+  WritableSnapshot,
+} from "../snapshots/index.ts";
