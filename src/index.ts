@@ -8,13 +8,23 @@
  */
 
 export {
+  type ArchivedImage,
   type ArchiveFormat,
   type ArchiveSource,
+  type CopyImageOptions,
   copyImage,
+  type FlattenOptions,
   flattenImage,
+  type ImageGraph,
+  type ImageManifest,
+  type ImageSelection,
   listImages,
+  type ReadArchiveOptions,
+  type ResolvedImage,
+  type RootfsTarOptions,
   readArchive,
   resolveImage,
+  type VerifyImageOptions,
   verifyImage,
   type WriteArchiveOptions,
   writeArchive,
@@ -29,25 +39,47 @@ export {
   toReadableStream,
 } from "./bytes.ts";
 export {
+  type BlobReference,
+  type CollectedGarbage,
+  type CommitOptions,
   type ContentInfo,
   type ContentStore,
+  type ContentWriter,
   collectGarbage,
   createMemoryContentStore,
+  type GarbageCollection,
+  type GarbageRoot,
+  type IngestStatus,
+  type Lease,
+  type LeaseManager,
+  type MemoryContentStoreOptions,
+  type NamedSource,
+  type ReadBlobBytesOptions,
+  type ReadBlobOptions,
+  type ReferencingContentStore,
   readBlob,
   readBlobBytes,
+  type WriteBlobOptions,
+  type WriterOptions,
   withReferences,
   writeBlob,
 } from "./content/index.ts";
 export {
+  type AppliedLayer,
+  type ApplyOptions,
   applyLayer,
   type Change,
   type ChangeKind,
   type ChangeReason,
+  type CompareOptions,
   compareTrees,
   createDiffer,
   type Differ,
+  type DifferOptions,
   type Layer,
+  type LayerCompression,
   type LayerOptions,
+  type LayerWarning,
 } from "./diff/index.ts";
 export { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "./errors.ts";
 export {
@@ -67,7 +99,10 @@ export {
   type HealthcheckOptions,
   type HistoryOptions,
   type ImageConfigOptions,
+  type MadeLayer,
   type PlatformSource,
+  type RecordedLayer,
+  type SharedOperation,
 } from "./exporter/index.ts";
 export {
   type BuildBase,
@@ -79,17 +114,38 @@ export {
 } from "./frontend/index.ts";
 export { type Hasher, type HasherFactory, pureHasher } from "./hash/index.ts";
 export { createMemoryImageStore, type Image, type ImageStore } from "./images/index.ts";
-export type { Descriptor, Digest, Platform } from "./oci/index.ts";
+export type {
+  Annotations,
+  Descriptor,
+  Digest,
+  DigestAlgorithm,
+  JsonMap,
+  JsonNumber,
+  JsonValue,
+  Platform,
+} from "./oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "./progress.ts";
 export {
   type AttributeOptions,
   createMemoryMetadataStore,
   createSnapshotter,
+  type DirectoryNode,
   type FileContent,
+  type FileNode,
+  type FileStat,
+  type FollowOptions,
   type MetadataStore,
+  type NodeAttributes,
   type Ref,
+  type SnapshotInfo,
+  type SnapshotKind,
   type SnapshotReader,
   type Snapshotter,
+  type SnapshotterOptions,
+  type SnapshotUsage,
+  type SpecialNode,
+  type StoredContent,
+  type SymlinkNode,
   type Tree,
   type TreeNode,
   type WritableSnapshot,
