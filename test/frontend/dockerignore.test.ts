@@ -141,4 +141,12 @@ describe("a .dockerignore", () => {
       expect(String(error)).toContain("ctx/.dockerignore, line 2");
     });
   }
+
+  it("takes no longer for many wildcards and long names", () => {
+    // An engine that tries one way after the other would not come to an end.
+    const stars = parseDockerignore(`${"*a".repeat(40)}*b\n${"**/a".repeat(40)}**/b\n`);
+    expect(stars.ignores("a".repeat(255))).toBe(false);
+    expect(stars.ignores("a/".repeat(500).slice(0, -1))).toBe(false);
+    expect(stars.ignores(`${"a".repeat(254)}b`)).toBe(true);
+  });
 });
