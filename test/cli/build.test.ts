@@ -102,6 +102,7 @@ describe("slipway build", () => {
       "-t",
       "site:1",
       "-q",
+      "--no-xattrs",
       "--iidfile",
       "notes/iid",
       "--metadata-file",
@@ -225,7 +226,10 @@ describe("slipway build", () => {
     writeFileSync(path("here/a"), "a\n");
     const build = async (output: string): Promise<{ digest: string | undefined; stderr: string }> => {
       const options = { env, cwd: path("here") };
-      const { stderr } = await slipway(["build", ".", "-t", "x", "--iidfile", "iid", "-o", output], options);
+      const { stderr } = await slipway(
+        ["build", ".", "-t", "x", "--no-xattrs", "--iidfile", "iid", "-o", output],
+        options,
+      );
       return { digest: /^digest {2}(.*)$/m.exec(stderr)?.[1], stderr };
     };
     const first = await build("type=oci,dest=x.tar");
