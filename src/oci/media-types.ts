@@ -29,9 +29,9 @@ export const DOCKER_TYPES = {
 } as const;
 
 /** How a layer is compressed. */
-export type LayerCompression = "uncompressed" | "gzip" | "zstd";
+export type MediaTypeCompression = "uncompressed" | "gzip" | "zstd";
 
-const LAYERS: ReadonlyMap<string, LayerCompression> = new Map([
+const LAYERS: ReadonlyMap<string, MediaTypeCompression> = new Map([
   [OCI_TYPES.layer, "uncompressed"],
   [OCI_TYPES.layerGzip, "gzip"],
   [OCI_TYPES.layerZstd, "zstd"],
@@ -66,7 +66,7 @@ export function isLayer(mediaType: string): boolean {
 }
 
 /** How a layer of this media type is compressed; undefined if it is no layer that Slipway knows. */
-export function layerCompression(mediaType: string): LayerCompression | undefined {
+export function layerCompression(mediaType: string): MediaTypeCompression | undefined {
   return LAYERS.get(mediaType);
 }
 
