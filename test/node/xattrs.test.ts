@@ -102,7 +102,7 @@ describe("extended attributes", () => {
     writeFileSync(forbidden, "");
     chmodSync(forbidden, 0o644);
     for (const [program, why] of [
-      ["slipway-no-such-program", /is not installed/],
+      [join(home, "no-such-program"), /is not installed/],
       [forbidden, /may not be run/],
     ] as const) {
       const warnings: string[] = [];

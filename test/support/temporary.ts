@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,11 @@ const ofFile: string[] = [];
 const make = (): string => mkdtempSync(join(tmpdir(), "slipway-test-"));
 
 const removeAll = (directories: string[]): void => {
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+  for (const directory of directories.splice(0)) {
+    // Whoever is not root cannot empty a directory that a test has closed.
+    spawnSync("chmod", ["-R", "u+rwX", directory], { stdio: "ignore" });
+    rmSync(directory, { recursive: true, force: true });
+  }
 };
 
 afterEach(() => removeAll(ofTest));
