@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type ArchivedImage,
@@ -13,7 +12,7 @@ import {
 import type { ContentStore } from "../content/index.ts";
 import type { OperationOptions } from "../index.ts";
 import { isSlipwayError, SlipwayError } from "../index.ts";
-import { fileSource, hostError, openDirectoryStore, openTemporaryStore } from "../node/index.ts";
+import { fileSource, openDirectoryStore, openTemporaryStore, readDocument } from "../node/index.ts";
 import type { Platform } from "../oci/index.ts";
 import { formatReference, parseIndex, parseReference } from "../oci/index.ts";
 import { exists } from "./host-paths.ts";
@@ -78,9 +77,7 @@ async function openLayout(path: string, { signal }: OpenImageOptions): Promise<O
   const store = await openDirectoryStore(path, { create: false });
   try {
     const file = join(path, "index.json");
-    const bytes = await readFile(file).catch((error: unknown) => {
-      throw hostError(error, `read ${file}`);
-    });
+    const bytes = await readDocument(file);
     const images: ArchivedImage[] = [];
     for (const indexed of indexedImages(parseIndex(bytes, file))) {
       const { manifests } = await readGraph(store.content, indexed.descriptor, { signal });

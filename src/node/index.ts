@@ -26,6 +26,7 @@ export { fileSource, fileSourceOfSize } from "./file-source.ts";
 export { nodeHasher } from "./hasher.ts";
 export { errnoOf, hostError } from "./host-error.ts";
 export { type HostProcess, hostPlatform } from "./platform.ts";
+export { readDocument } from "./read-document.ts";
 export type { WriteFileOptions } from "./write-file.ts";
 export { writeFileAtomically } from "./write-file.ts";
 export type { RootfsWarning, WriteRootfsOptions } from "./write-rootfs.ts";

@@ -66,6 +66,15 @@ describe("a bad directory", () => {
     await failsEverywhere(["ignore"], "INVALID_ARGUMENT", "ignore/.dockerignore, line 2");
   });
 
+  itWith(["mkfifo"], "with a .dockerignore that is no file, without waiting at it", async () => {
+    mkdirSync(path("ignore-pipe"));
+    execFileSync("mkfifo", [path("ignore-pipe/.dockerignore")]);
+    await failsEverywhere(["ignore-pipe"], "UNSUPPORTED", "ignore-pipe/.dockerignore");
+    mkdirSync(path("ignore-endless"));
+    symlinkSync("/dev/zero", path("ignore-endless/.dockerignore"));
+    await failsEverywhere(["ignore-endless"], "UNSUPPORTED", "ignore-endless/.dockerignore");
+  });
+
   it("whose path in the image would be too long", () =>
     failsEverywhere(["site", "--dest", `/${"d/".repeat(2100)}`], "INVALID_PATH"));
 

@@ -23,6 +23,7 @@ import { type DirectoryStore, openDirectoryStore, openTemporaryStore } from "../
 import { digestHex } from "../../src/oci/digest.ts";
 import { arrayOf, bytesOf } from "../content/support.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { itWith } from "../support/tools.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -145,6 +146,27 @@ describe("blobs of a layout directory", () => {
     rmSync(at("blobs"), { recursive: true });
     symlinkSync(outside, at("blobs"));
     await expect(openDirectoryStore(directory)).rejects.toMatchObject({ code: "INVALID_ARCHIVE" });
+  });
+
+  it.each(["tmp", "ingests", "locks", "labels", "leases"])("are not kept where .slipway/%s leads out", async (name) => {
+    await (await openDirectoryStore(directory)).close();
+    const outside = join(directory, "..", "outside");
+    mkdirSync(outside);
+    rmSync(at(".slipway"), { recursive: true, force: true });
+    mkdirSync(at(".slipway"));
+    symlinkSync(outside, at(".slipway", name));
+    await expect(openDirectoryStore(directory)).rejects.toMatchObject({ code: "INVALID_ARCHIVE" });
+    expect(filesIn(outside)).toEqual([]);
+  });
+
+  itWith(["mkfifo"], "are not waited for at a FIFO in the place of a document", async () => {
+    const store = await openDirectoryStore(directory);
+    for (const name of ["index.json", "oci-layout"]) {
+      rmSync(at(name));
+      execFileSync("mkfifo", [at(name)]);
+    }
+    await expect(store.images.list()).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    await expect(openDirectoryStore(directory)).rejects.toMatchObject({ code: "UNSUPPORTED" });
   });
 
   it("are listed without what else lies there", async () => {

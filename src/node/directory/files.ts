@@ -1,7 +1,9 @@
 import { type Dirent, mkdirSync, readdirSync, statSync } from "node:fs";
-import { open, readFile, rename, rmdir, unlink } from "node:fs/promises";
+import { open, rename, rmdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isSlipwayError } from "../../errors.ts";
 import { errnoOf, hostError } from "../host-error.ts";
+import { readDocument } from "../read-document.ts";
 import { syncDirectory, writeFully } from "../write-file.ts";
 
 /** A directory with those above it. (The host's recursive `mkdir` takes the errno of a read-only filesystem for ENOENT.) */
@@ -78,10 +80,10 @@ export async function replaceFile(
 /** The file's bytes, or undefined if there is none. */
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(path);
+    return await readDocument(path, Number.POSITIVE_INFINITY);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
-    throw hostError(error, `read ${path}`);
+    if (isSlipwayError(error, "NOT_FOUND")) return undefined;
+    throw error;
   }
 }
 

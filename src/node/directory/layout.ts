@@ -155,10 +155,12 @@ function checkMarker(bytes: Uint8Array, path: string): void {
   }
 }
 
-/** Whoever made the directory could have made `blobs` a link to any place: it must lie within the layout. */
+/** Whoever made the directory could have made any directory in it a link to another place: all must lie within the layout. */
 function checkInside(paths: LayoutPaths): void {
   const root = realpathSync(paths.root);
-  for (const path of [paths.blobs, join(paths.blobs, "sha256"), join(paths.blobs, "sha512"), paths.own]) {
+  const { blobs, own, ingests, labels, metadata, leases, locks, temporary } = paths;
+  const algorithms = [blobs, labels].flatMap((path) => [join(path, "sha256"), join(path, "sha512")]);
+  for (const path of [blobs, own, ingests, labels, metadata, leases, locks, temporary, ...algorithms]) {
     if (statOf(path)?.isSymbolicLink()) mustBeWithin(root, path);
   }
 }
