@@ -14,15 +14,23 @@ export class Interruption extends Error {
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
+/** Milliseconds in which a signal is the first one again: a terminal sends Ctrl-C to all, and npm passes on what it got. */
+const ECHO = 500;
+
 /**
  * Runs `work` with a signal that is aborted by Ctrl-C and its like, so that it can clean up behind itself. A second Ctrl-C does not
  * wait for that.
  */
 export async function withInterrupts<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
+  let first = 0;
   const listeners = Object.entries(SIGNALS).map(([name, exitStatus]) => {
     const listener = (): void => {
-      if (controller.signal.aborted) process.exit(exitStatus);
+      if (controller.signal.aborted) {
+        if (performance.now() - first < ECHO) return;
+        process.exit(exitStatus);
+      }
+      first = performance.now();
       controller.abort(new Interruption(name, exitStatus));
     };
     process.on(name, listener);

@@ -56,6 +56,26 @@ describe("a build that is told to stop", () => {
     });
   }
 
+  it("twice at once, as by a terminal and by npm, still cleans up", async () => {
+    const stop = inTheLayer("SIGINT");
+    const ended = await slipway(["build", "large", "--progress", "rawjson", "-o", "type=docker,dest=out/x.tar"], {
+      cwd: path(),
+      env,
+      started: (child) => {
+        const kill = child.kill.bind(child);
+        child.kill = (signal) => {
+          const sent = kill(signal);
+          setTimeout(() => kill(signal), 2);
+          return sent;
+        };
+        stop(child);
+      },
+    });
+    expect(ended.status).toBe(130);
+    expect(ended.stderr.trimEnd().split("\n").at(-1)).toBe("slipway: Cannot build: interrupted");
+    expect([listing(temporary), existsSync(path("out"))]).toEqual([[], false]);
+  });
+
   it("leaves what was in the store before as it was", async () => {
     const store = ["-o", "type=oci,tar=false,dest=kept"];
     expect((await slipway(["build", "small", "-t", "x", ...store], { cwd: path(), env })).status).toBe(0);
