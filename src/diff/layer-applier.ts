@@ -60,7 +60,7 @@ export class LayerApplier {
 
   /** The place of an entry, whose missing parents are made. */
   async #locate(entry: TarEntry, names: readonly string[]): Promise<Target> {
-    const doing = `Cannot apply layer entry ${entry.name}`;
+    const doing = `Cannot apply layer entry ${shown(entry.name)}`;
     const place = resolve(this.#root, joinPath(names), { follow: "never", missingParents: true }, doing);
     const directories: LayerDirectory[] = [];
     let directory = this.#root;
@@ -135,7 +135,7 @@ export class LayerApplier {
 
   async #link(entry: TarEntry, path: string): Promise<Leaf> {
     const linkName = entry.linkName ?? "";
-    const doing = `Cannot apply layer entry ${entry.name}: it is a hard link to ${JSON.stringify(linkName)}`;
+    const doing = `Cannot apply layer entry ${shown(entry.name)}: it is a hard link to ${JSON.stringify(shown(linkName))}`;
     const named =
       linkName === "" ? undefined : resolve(this.#root, linkName, { follow: "never", missingParents: true }, doing);
     const linked = named?.entry;
@@ -172,7 +172,7 @@ export class LayerApplier {
     const slash = path.lastIndexOf("/") + 1;
     const name = path.slice(slash + WHITEOUT_PREFIX.length);
     if (name === "" || name === "." || name === "..") {
-      throw new SlipwayError("INVALID_PATH", `Cannot apply layer entry ${entry.name}: it is no valid whiteout`);
+      throw new SlipwayError("INVALID_PATH", `Cannot apply layer entry ${shown(entry.name)}: it is no valid whiteout`);
     }
     await this.#hideEntry(directory, name, path.slice(0, slash) + name);
   }
@@ -209,6 +209,9 @@ function namesInRoot(name: string): string[] {
   }
   return names;
 }
+
+/** A name for a message: one in a PAX header may have a million characters. */
+const shown = (name: string): string => (name.length > 200 ? `${name.slice(0, 200)}…` : name);
 
 const parentOf = ({ path }: Target): string => path.slice(0, path.lastIndexOf("/"));
 

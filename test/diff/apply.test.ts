@@ -271,6 +271,12 @@ describe("a layer that is broken or given up", () => {
     });
   });
 
+  it("names an entry in few words, however long its name is", async () => {
+    const failed = apply(nothing, [file(`${"a/".repeat(10_000)}f`)]);
+    await expect(failed).rejects.toMatchObject({ code: "INVALID_PATH" });
+    await expect(failed).rejects.toThrow(/^.{0,500}$/s);
+  });
+
   it("ends with the reason of the signal", async () => {
     const controller = new AbortController();
     const reason = new Error("enough");
