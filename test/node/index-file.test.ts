@@ -144,6 +144,7 @@ describe("index.json as an image store", () => {
     [`{"manifests":[{"digest":"sha256:../x","annotations":{"${REF_NAME}":"a"}}]}`, "INVALID_DOCUMENT"],
     ['{"manifests":[],"layers":[]}', "AMBIGUOUS_DOCUMENT"],
     [" ".repeat(5 * 1024 * 1024), "INVALID_DOCUMENT"],
+    [`{"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, "INVALID_DOCUMENT"],
   ])("refuses an index such as %.40s", async (text, code) => {
     writeFileSync(indexFile(), text);
     await expect(store.images.list()).rejects.toMatchObject({ code, message: expect.stringContaining(indexFile()) });

@@ -115,6 +115,12 @@ export class IndexFileImages implements ImageStore {
     } catch (error) {
       throw refuse("it is not JSON", error);
     }
+    try {
+      // What is nested so deeply that it could not be written again must not be read as if all were well.
+      JSON.stringify(document);
+    } catch (error) {
+      throw refuse("it is nested too deeply", error);
+    }
     if (typeof document !== "object" || document === null || Array.isArray(document))
       throw refuse("it is not an object");
     if ("config" in document || "layers" in document) {
