@@ -112,7 +112,7 @@ export {
   type IgnoreMatcher,
   parseDockerignore,
 } from "./frontend/index.ts";
-export { type Hasher, type HasherFactory, pureHasher } from "./hash/index.ts";
+export { type Hasher, type HasherFactory, hostHasher, pureHasher } from "./hash/index.ts";
 export { createMemoryImageStore, type Image, type ImageStore } from "./images/index.ts";
 export type {
   Annotations,

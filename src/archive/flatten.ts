@@ -22,7 +22,7 @@ export interface FlattenOptions extends OperationOptions {
   readonly contents?: "store" | "skip" | undefined;
   /** Only so many layers, counted from the base up. Default all. */
   readonly layers?: number | undefined;
-  /** Default: the stores' own, or else the pure one. */
+  /** Default: the stores' own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
 }
 

@@ -3,7 +3,7 @@ import { readBlob } from "../content/read.ts";
 import type { ContentStore } from "../content/store.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
-import { pureHasher, toDigest } from "../hash/index.ts";
+import { hostHasher, toDigest } from "../hash/index.ts";
 import type { ImageStore } from "../images/store.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestAlgorithm } from "../oci/digest.ts";
@@ -40,7 +40,7 @@ export async function listImages(
 export interface VerifyImageOptions extends OperationOptions {
   /** Also decompresses every layer and compares it with the diffID in the config. Default false. */
   readonly diffIDs?: boolean | undefined;
-  /** Default: the store's own, or else the pure one. */
+  /** Default: the store's own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
 }
 
@@ -65,7 +65,7 @@ export async function verifyImage(
     for (const layer of layers) {
       const expected = [...(wanted.get(layer.digest) ?? [])].map((diffID) => ({
         diffID,
-        hasher: (hasher ?? content.hasher ?? pureHasher)(digestAlgorithm(diffID)),
+        hasher: (hasher ?? content.hasher ?? hostHasher)(digestAlgorithm(diffID)),
       }));
       const measured = (async function* (): AsyncGenerator<Uint8Array, void, undefined> {
         for await (const chunk of readBlob(content, layer, { signal, hasher })) {

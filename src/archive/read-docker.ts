@@ -1,7 +1,7 @@
 import { decompress, detectCompression } from "../compress/index.ts";
 import { readBlob, readBlobBytes } from "../content/read.ts";
 import { SlipwayError } from "../errors.ts";
-import { pureHasher, toDigest } from "../hash/index.ts";
+import { hostHasher, toDigest } from "../hash/index.ts";
 import { parseImageConfig } from "../oci/config.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestAlgorithm } from "../oci/digest.ts";
@@ -99,7 +99,7 @@ class DockerLayers {
     const known = this.#diffIDs.get(blob.digest);
     if (known !== undefined && digestAlgorithm(known) === algorithm) return known;
     const { content, options } = this.#context;
-    const hasher = (options.hasher ?? content.hasher ?? pureHasher)(algorithm);
+    const hasher = (options.hasher ?? content.hasher ?? hostHasher)(algorithm);
     const layer = readBlob(content, blob, { signal: options.signal, hasher: options.hasher });
     for await (const chunk of decompress(layer)) hasher.update(chunk);
     const diffID = toDigest(algorithm, hasher.digest());

@@ -23,7 +23,7 @@ export interface ReadArchiveOptions extends OperationOptions {
   readonly allowMissingPlatforms?: boolean | undefined;
   /** Most bytes that the archive may have when it is decompressed, against archives that are small only until then. Default: no limit. */
   readonly sizeLimit?: number | undefined;
-  /** Default: the store's own, or else the pure one. */
+  /** Default: the store's own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
 }
 

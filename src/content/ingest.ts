@@ -11,6 +11,12 @@ import type { CommitOptions, ContentInfo, ContentWriter, IngestStatus } from "./
 export interface IngestStorage {
   /** Writes `bytes` at `offset`, which is always the end of what was written before. */
   append(bytes: Uint8Array, offset: number): Promise<void>;
+  /**
+   * Called after each `append`, when the hash has taken the bytes in: a storage that has buffered them can write them down here,
+   * together with the state of the hash at this offset.
+   * @param state undefined where the hash engine cannot save its state
+   */
+  checkpoint?(offset: number, state: () => Uint8Array | undefined): Promise<void>;
   /** Cuts what was written back to its first `size` bytes. */
   truncate(size: number): Promise<void>;
   /** The first `size` bytes, which is all that was written. */
@@ -20,8 +26,12 @@ export interface IngestStorage {
    * @throws SlipwayError `ALREADY_EXISTS` if the store has the blob; the ingest is removed all the same
    */
   publish(blob: ContentInfo): Promise<void>;
-  /** Frees the ref; called once, after `publish` too. */
-  release(): Promise<void>;
+  /**
+   * Frees the ref; called once, after `publish` too.
+   * @param state of the hash at the end of what was written, for a later writer; undefined after `publish`, after a write that
+   *   failed, and where the engine cannot save it
+   */
+  release(state?: Uint8Array | undefined): Promise<void>;
 }
 
 /** What an ingest starts with. */
@@ -29,8 +39,10 @@ export interface IngestOptions {
   readonly ref: string;
   readonly storage: IngestStorage;
   readonly hasher: HasherFactory;
-  /** Bytes that an earlier writer left; they are hashed again. */
+  /** Bytes that an earlier writer left. They are hashed again, unless `state` tells what that would give. */
   readonly offset: number;
+  /** The state of the hash at `offset`, as `checkpoint` or `release` was given it. One that the engine does not know is passed over. */
+  readonly state?: Uint8Array | undefined;
   /** Expected size in bytes. */
   readonly size?: number | undefined;
   readonly digest?: Digest | undefined;
@@ -44,7 +56,7 @@ export interface IngestOptions {
 export async function createIngestWriter(options: IngestOptions): Promise<ContentWriter> {
   const writer = new IngestWriter(options);
   try {
-    await writer.rehash(options.offset);
+    await writer.resume(options.offset, options.state);
   } catch (error) {
     await options.storage.release();
     throw error;
@@ -77,6 +89,26 @@ class IngestWriter implements ContentWriter {
     this.#hasher = hasher(this.#algorithm);
   }
 
+  async resume(offset: number, state: Uint8Array | undefined): Promise<void> {
+    const hasher = state === undefined ? undefined : this.#loaded(state);
+    if (hasher === undefined) {
+      await this.rehash(offset);
+      return;
+    }
+    this.#hasher = hasher;
+    this.#offset = offset;
+  }
+
+  #loaded(state: Uint8Array): Hasher | undefined {
+    try {
+      return this.#newHasher.load?.(this.#algorithm, state);
+    } catch (error) {
+      // Another engine's, or damaged: the bytes are hashed again.
+      if (error instanceof SlipwayError && error.code === "INVALID_ARGUMENT") return undefined;
+      throw error;
+    }
+  }
+
   async rehash(size: number): Promise<void> {
     this.#hasher = await this.#hashAgain(this.#algorithm, size);
     this.#offset = size;
@@ -91,12 +123,13 @@ class IngestWriter implements ContentWriter {
         // Hashed while the storage writes.
         this.#hasher.update(bytes);
         await appended;
+        this.#offset += bytes.byteLength;
+        await this.#storage.checkpoint?.(this.#offset, () => this.#hasher.save?.());
       } catch (error) {
         // How much of it was written is unknown; the next writer of the ref counts what is really there.
         this.#state = "broken";
         throw error;
       }
-      this.#offset += bytes.byteLength;
     });
   }
 
@@ -159,10 +192,10 @@ class IngestWriter implements ContentWriter {
       try {
         await this.#storage.publish(blob);
       } catch (error) {
-        if (error instanceof SlipwayError && error.code === "ALREADY_EXISTS") await this.#end();
+        if (error instanceof SlipwayError && error.code === "ALREADY_EXISTS") await this.#end({ published: true });
         throw error;
       }
-      await this.#end();
+      await this.#end({ published: true });
       return blob;
     });
   }
@@ -171,10 +204,11 @@ class IngestWriter implements ContentWriter {
     return this.#inOrder(() => this.#end());
   }
 
-  async #end(): Promise<void> {
+  async #end({ published = false } = {}): Promise<void> {
     if (this.#state === "ended") return;
+    const state = published || this.#state === "broken" ? undefined : this.#hasher.save?.();
     this.#state = "ended";
-    await this.#storage.release();
+    await this.#storage.release(state);
   }
 
   async #hashAgain(algorithm: DigestAlgorithm, size: number): Promise<Hasher> {

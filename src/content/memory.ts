@@ -1,7 +1,7 @@
 import type { ByteRange } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
-import { pureHasher } from "../hash/index.ts";
+import { hostHasher } from "../hash/index.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import { checkWriterOptions, createIngestWriter, type IngestStorage, resumeExpectations } from "./ingest.ts";
 import { mergeLabels } from "./labels.ts";
@@ -10,13 +10,13 @@ import type { ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOpti
 
 /** How the memory store is made. */
 export interface MemoryContentStoreOptions {
-  /** Default: the pure one. */
+  /** Default: `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
 }
 
 /** A content store that lives as long as the object does. All its blobs are in memory: for tests and small images. */
 export function createMemoryContentStore(options: MemoryContentStoreOptions = {}): ContentStore {
-  return new MemoryContentStore(options.hasher ?? pureHasher);
+  return new MemoryContentStore(options.hasher ?? hostHasher);
 }
 
 /** Bytes that grow at the end, kept in pieces so that growing never copies what is there. */

@@ -1,7 +1,7 @@
 import { readAll } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
-import { pureHasher, toDigest } from "../hash/index.ts";
+import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import { verifiesItself } from "./references.ts";
 import type { ContentStore } from "./store.ts";
@@ -16,7 +16,7 @@ export interface BlobReference {
 
 /** Options of {@link readBlob}. */
 export interface ReadBlobOptions {
-  /** Default: the store's own, or else the pure one. */
+  /** Default: the store's own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
   /** Looked at before every chunk; aborting it makes the read reject with its `reason`. */
   readonly signal?: AbortSignal | undefined;
@@ -44,7 +44,7 @@ export async function* readBlob(
   const digest = parseDigest(blob.digest);
   options.signal?.throwIfAborted();
   const algorithm = digestAlgorithm(digest);
-  const newHasher = options.hasher ?? store.hasher ?? pureHasher;
+  const newHasher = options.hasher ?? store.hasher ?? hostHasher;
   const hasher = verifiesItself(store, digest) ? undefined : newHasher(algorithm);
   let size = 0;
   for await (const chunk of store.open(digest)) {

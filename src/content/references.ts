@@ -1,7 +1,7 @@
 import type { ByteRange, ReopenableSource } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
-import { pureHasher, toDigest } from "../hash/index.ts";
+import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import { mergeLabels } from "./labels.ts";
 import { resolveRange } from "./range.ts";
@@ -25,13 +25,13 @@ export interface ReferencingContentStore extends ContentStore {
 /**
  * Lays adopted sources over a store. What the store itself has is read from there; what is written goes there. A full read of
  * an adopted source is verified by `open` already and fails with `DIGEST_MISMATCH`; a read of a part cannot be.
- * @param options `hasher`: default the store's own, or else the pure one
+ * @param options `hasher`: default the store's own, or else `hostHasher`
  */
 export function withReferences(
   store: ContentStore,
   options: { readonly hasher?: HasherFactory | undefined } = {},
 ): ReferencingContentStore {
-  return new ReferencingStore(store, options.hasher ?? store.hasher ?? pureHasher);
+  return new ReferencingStore(store, options.hasher ?? store.hasher ?? hostHasher);
 }
 
 /** Whether a full read of this blob is verified by the store's `open`, so that the reader need not hash it once more. */

@@ -77,7 +77,7 @@ export interface ContentWriter {
  * implementation must do.
  */
 export interface ContentStore {
-  /** The hash engine that the store itself uses; who verifies what was read takes the same. Absent: the pure one. */
+  /** The hash engine that the store itself uses; who verifies what was read takes the same. Absent: `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
   /** Size and labels of a blob, without reading it. @throws SlipwayError `NOT_FOUND` */
   info(digest: Digest): Promise<ContentInfo>;

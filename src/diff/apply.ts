@@ -1,7 +1,7 @@
 import type { ByteSource } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
-import { pureHasher } from "../hash/index.ts";
+import { hostHasher } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
 import type { WritableSnapshot } from "../snapshots/snapshotter.ts";
@@ -15,7 +15,7 @@ export interface ApplyOptions extends OperationOptions {
   readonly contents?: "store" | "skip" | undefined;
   /** The diffID that the layer must have. */
   readonly diffID?: Digest | undefined;
-  /** Default: the pure one. */
+  /** Default: `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
 }
 
@@ -48,7 +48,7 @@ export async function applyLayer(
   options.signal?.throwIfAborted();
   const name = `applying layer${expected === undefined ? "" : ` ${expected}`}`;
   return await runStep(options.onProgress, { id: name, name }, async (report) => {
-    const hasher = options.hasher ?? pureHasher;
+    const hasher = options.hasher ?? hostHasher;
     const tar = new MeasuredTar(source, {
       algorithm: expected === undefined ? "sha256" : digestAlgorithm(expected),
       hasher,

@@ -3,7 +3,7 @@ import { readBlob } from "../content/read.ts";
 import type { ContentInfo, ContentStore, ContentWriter } from "../content/store.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
-import { pureHasher, toDigest } from "../hash/index.ts";
+import { hostHasher, toDigest } from "../hash/index.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type OperationOptions, runStep, type StepReporter } from "../progress.ts";
 import type { FileNode, Tree } from "../snapshots/tree.ts";
@@ -15,7 +15,7 @@ import { layerEntries } from "./layer-entries.ts";
 export interface DifferOptions {
   /** Has the contents of the trees, and takes the layers in. */
   readonly content: ContentStore;
-  /** Default: the store's own, or else the pure one. */
+  /** Default: the store's own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
 }
 
@@ -40,7 +40,7 @@ const REPORT_EVERY = 1024 * 1024;
  * An ingest that an earlier try left under the given `ref` is started over. When a comparison fails or is aborted, its ingest
  * is aborted too. Progress counts bytes of file contents.
  */
-export function createDiffer({ content, hasher = content.hasher ?? pureHasher }: DifferOptions): Differ {
+export function createDiffer({ content, hasher = content.hasher ?? hostHasher }: DifferOptions): Differ {
   return {
     async compare(lower, upper, options = {}) {
       const compression = options.compression ?? "gzip";

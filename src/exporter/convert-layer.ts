@@ -4,7 +4,7 @@ import type { ContentStore } from "../content/store.ts";
 import type { LayerCompression } from "../diff/differ.ts";
 import { DIFF_ID_LABEL } from "../diff/index.ts";
 import { SlipwayError } from "../errors.ts";
-import { hashing, pureHasher, toDigest } from "../hash/index.ts";
+import { hashing, hostHasher, toDigest } from "../hash/index.ts";
 import { digestAlgorithm } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { BaseLayer } from "./base-image.ts";
@@ -45,7 +45,7 @@ export async function convertLayer(
   { from, to, compression, compressionLevel, epoch }: LayerConversion,
   operation: OperationOptions,
 ): Promise<RecordedLayer> {
-  const hasher = (to.hasher ?? pureHasher)("sha256");
+  const hasher = (to.hasher ?? hostHasher)("sha256");
   const original = verifiedTar(from, layer, operation);
   const tar = hashing(epoch === undefined ? original : rewriteTimes(original, epoch), hasher);
   const blob =
@@ -72,7 +72,7 @@ async function* verifiedTar(
     }
   }
   const algorithm = digestAlgorithm(diffID);
-  const hasher = (from.hasher ?? pureHasher)(algorithm);
+  const hasher = (from.hasher ?? hostHasher)(algorithm);
   yield* hashing(decompress(counted()), hasher);
   const actual = toDigest(algorithm, hasher.digest());
   if (actual === diffID) return;

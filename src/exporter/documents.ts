@@ -1,7 +1,7 @@
 import { writeBlob } from "../content/index.ts";
 import type { ContentStore } from "../content/store.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
-import { digestOf, pureHasher } from "../hash/index.ts";
+import { digestOf, hostHasher } from "../hash/index.ts";
 import { type ImageConfig, serialiseImageConfig } from "../oci/config.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Index, serialiseIndex } from "../oci/image-index.ts";
@@ -52,7 +52,7 @@ async function writeDocument(
   mediaType: string,
   bytes: Uint8Array,
   children: readonly Descriptor[],
-  { content, hasher = content.hasher ?? pureHasher, signal, onProgress }: DocumentWriting,
+  { content, hasher = content.hasher ?? hostHasher, signal, onProgress }: DocumentWriting,
 ): Promise<Descriptor> {
   const digest = digestOf(bytes, hasher);
   const size = bytes.byteLength;

@@ -24,7 +24,7 @@ export interface ExporterStores {
   readonly metadata?: MetadataStore | undefined;
   /** Default: `createDiffer({ content, hasher })`. */
   readonly differ?: Differ | undefined;
-  /** Default: the content store's own, or else the pure one. */
+  /** Default: the content store's own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
   /** Keeps layers from being made twice at the same time. Default: among the exports of this exporter. Share it among exporters on the same `content` only. */
   readonly flights?: FlightControl<MadeLayer> | undefined;

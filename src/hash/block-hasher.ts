@@ -1,7 +1,10 @@
+import { SlipwayError } from "../errors.ts";
 import type { Hasher } from "./hasher.ts";
 
 /** What tells one hash of the SHA-2 family from another. */
 export interface BlockAlgorithm {
+  /** Begins every saved state, so that it is not taken for another's: 8 ASCII characters. */
+  readonly stateTag: string;
   /** Bytes that one call of the compression function takes in. */
   readonly blockSize: number;
   /** Bytes at the end of the last block that hold the length. */
@@ -78,7 +81,43 @@ export class BlockHasher implements Hasher {
     copy.#length = this.#length;
     return copy;
   }
+
+  /** Tag, length in bytes, words of the hash, rest: all of fixed size. */
+  save(): Uint8Array {
+    const { stateTag, blockSize } = this.#algorithm;
+    const saved = new Uint8Array(TAG_SIZE + LENGTH_SIZE + this.#state.length * 4 + blockSize);
+    saved.set(new TextEncoder().encode(stateTag));
+    const view = viewOf(saved);
+    view.setFloat64(TAG_SIZE, this.#length);
+    this.#state.forEach((word, index) => {
+      view.setInt32(TAG_SIZE + LENGTH_SIZE + index * 4, word);
+    });
+    saved.set(this.#rest.subarray(0, this.#restSize), saved.byteLength - blockSize);
+    return saved;
+  }
+
+  /** A hasher in a state that `save` gave. @throws SlipwayError `INVALID_ARGUMENT` if it is none of this algorithm's */
+  static load(algorithm: BlockAlgorithm, saved: Uint8Array): BlockHasher {
+    const hasher = new BlockHasher(algorithm);
+    const { stateTag, blockSize } = algorithm;
+    const size = TAG_SIZE + LENGTH_SIZE + hasher.#state.length * 4 + blockSize;
+    const length = saved.byteLength === size ? viewOf(saved).getFloat64(TAG_SIZE) : -1;
+    const tag = new TextDecoder().decode(saved.subarray(0, TAG_SIZE));
+    if (tag !== stateTag || !Number.isSafeInteger(length) || length < 0) {
+      throw new SlipwayError("INVALID_ARGUMENT", `Cannot load a hasher: the state is not one that ${stateTag} saved`);
+    }
+    hasher.#length = length;
+    hasher.#restSize = length % blockSize;
+    hasher.#rest.set(saved.subarray(size - blockSize, size - blockSize + hasher.#restSize));
+    for (let index = 0; index < hasher.#state.length; index++) {
+      hasher.#state[index] = viewOf(saved).getInt32(TAG_SIZE + LENGTH_SIZE + index * 4);
+    }
+    return hasher;
+  }
 }
+
+const TAG_SIZE = 8;
+const LENGTH_SIZE = 8;
 
 /** Writes `length` bytes, counted in bits, as the big-endian number that ends `view`. Exact for every safe integer. */
 export function writeBitLength(view: DataView, length: number): void {

@@ -1,6 +1,6 @@
 import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
 import type { HasherFactory } from "./hasher.ts";
-import { pureHasher } from "./pure.ts";
+import { hostHasher } from "./host.ts";
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
@@ -13,12 +13,12 @@ export function toDigest(algorithm: DigestAlgorithm, hash: Uint8Array): Digest {
 
 /**
  * The digest of bytes in memory.
- * @param hasher engine, default the pure one
+ * @param hasher engine, default the host's
  * @param algorithm default `sha256`, the one that Slipway writes
  */
 export function digestOf(
   bytes: Uint8Array,
-  hasher: HasherFactory = pureHasher,
+  hasher: HasherFactory = hostHasher,
   algorithm: DigestAlgorithm = "sha256",
 ): Digest {
   const engine = hasher(algorithm);

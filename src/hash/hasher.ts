@@ -8,7 +8,19 @@ export interface Hasher {
   digest(): Uint8Array;
   /** An independent hasher in the same state. */
   clone(): Hasher;
+  /**
+   * The state so far, for {@link HasherFactory.load}: what lets an ingest be resumed without its bytes being read again. Absent
+   * where the engine keeps its state to itself (`node:crypto`).
+   */
+  save?(): Uint8Array;
 }
 
-/** Makes a fresh {@link Hasher}. The edges have one for their host; the pure one is `pureHasher`. */
-export type HasherFactory = (algorithm: DigestAlgorithm) => Hasher;
+/** Makes a fresh {@link Hasher}. The host's own is `hostHasher`; the one that needs nothing of the host is `pureHasher`. */
+export interface HasherFactory {
+  (algorithm: DigestAlgorithm): Hasher;
+  /**
+   * A hasher in a state that `save` gave, also in an earlier process. Absent where the engine cannot.
+   * @throws SlipwayError `INVALID_ARGUMENT` for a state that is another engine's, another algorithm's or damaged
+   */
+  readonly load?: ((algorithm: DigestAlgorithm, state: Uint8Array) => Hasher) | undefined;
+}

@@ -2,7 +2,9 @@ import { type BlockAlgorithm, BlockHasher } from "./block-hasher.ts";
 import type { Hasher } from "./hasher.ts";
 import { compressSha256 } from "./sha256-compress.ts";
 
-const SHA256: BlockAlgorithm = {
+/** What {@link BlockHasher} needs to know of SHA-256. */
+export const SHA256: BlockAlgorithm = {
+  stateTag: "pure-256",
   blockSize: 64,
   lengthSize: 8,
   initialState: [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19],

@@ -26,7 +26,9 @@ const K = Int32Array.of(
   0x4cc5d4be, 0xcb3e42b6, 0x597f299c, 0xfc657e2a, 0x5fcb6fab, 0x3ad6faec, 0x6c44198c, 0x4a475817,
 );
 
-const SHA512: BlockAlgorithm = {
+/** What {@link BlockHasher} needs to know of SHA-512. */
+export const SHA512: BlockAlgorithm = {
+  stateTag: "pure-512",
   blockSize: 128,
   lengthSize: 16,
   // High and low words in turn.

@@ -20,7 +20,7 @@ export interface SnapshotterOptions {
   readonly content: ContentStore;
   /** Where trees and snapshots are. Default: memory, for the life of the snapshotter. */
   readonly metadata?: MetadataStore | undefined;
-  /** Makes the digests of trees and of what is written. Default: the content store's own, or else the pure one. */
+  /** Makes the digests of trees and of what is written. Default: the content store's own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
   /**
    * What becomes of a `Blob` or `ReopenableSource` that a file is written from: its bytes are copied into the content store

@@ -4,7 +4,7 @@ import type { ContentStore } from "../content/store.ts";
 import { writeBlob } from "../content/write.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
-import { digestOf, EMPTY_DIGEST, pureHasher, toDigest } from "../hash/index.ts";
+import { digestOf, EMPTY_DIGEST, hostHasher, toDigest } from "../hash/index.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
 import type { FileContent, StoredContent } from "./snapshotter.ts";
@@ -97,7 +97,7 @@ async function adopt(
   path: string,
   { signal, count }: StoreOptions,
 ): Promise<StoredContent> {
-  const engine = (hasher ?? pureHasher)("sha256");
+  const engine = (hasher ?? hostHasher)("sha256");
   let size = 0;
   for await (const chunk of checked(source.open(), source.size, path, count)) {
     signal?.throwIfAborted();
