@@ -1,27 +1,17 @@
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, cpSync, linkSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { BUN } from "../engines/processes.ts";
 import { cli, listing, root, slipway, workspace } from "./support/slipway.ts";
 
 const { path, temporary } = workspace();
 const source = `${root}/src/cli/main.ts`;
-const bunBinary = `${root}/node_modules/@oven/bun-linux-x64/bin/bun`;
 
 /** The command line as each runtime takes it: Node the build, the others the sources. */
 const runtimes: Readonly<Record<string, readonly string[]>> = {
   node: [process.execPath, cli],
   deno: [`${root}/node_modules/.bin/deno`, "run", "-A", source],
-  bun: [existsSync(bunBinary) ? bunBinary : `${root}/node_modules/.bin/bun`, source],
+  bun: [...BUN, source],
 };
 
 function makeTree(directory: string, time: number): void {

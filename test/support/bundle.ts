@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "vite";
 import { temporaryRoot } from "./temporary.ts";
@@ -9,15 +10,42 @@ const bundled = new Map<string, Promise<string>>();
  * @param entry path of the TypeScript file
  */
 export function bundleScript(entry: string): Promise<string> {
-  let script = bundled.get(entry);
-  if (script === undefined) {
-    const outDir = temporaryRoot();
-    script = build({
+  return bundle(entry, async (outDir) => {
+    await build({
       configFile: false,
       logLevel: "error",
       build: { ssr: entry, outDir, target: "node20", rollupOptions: { output: { entryFileNames: "script.mjs" } } },
-    }).then(() => join(outDir, "script.mjs"));
-    bundled.set(entry, script);
+    });
+    return join(outDir, "script.mjs");
+  });
+}
+
+/**
+ * A module of the tests, with what it imports, as the text of one JavaScript module for pages and Workers.
+ * @param entry path of the TypeScript file
+ */
+export function bundleModule(entry: string): Promise<string> {
+  return bundle(entry, async (outDir) => {
+    await build({
+      configFile: false,
+      logLevel: "error",
+      build: {
+        lib: { entry, formats: ["es"], fileName: () => "module.js" },
+        outDir,
+        target: "es2022",
+        minify: false,
+        rollupOptions: { external: /^(?:node|cloudflare):/, output: { codeSplitting: false } },
+      },
+    });
+    return readFileSync(join(outDir, "module.js"), "utf8");
+  });
+}
+
+function bundle(entry: string, make: (outDir: string) => Promise<string>): Promise<string> {
+  let result = bundled.get(entry);
+  if (result === undefined) {
+    result = make(temporaryRoot());
+    bundled.set(entry, result);
   }
-  return script;
+  return result;
 }

@@ -2,22 +2,26 @@ import { execFileSync } from "node:child_process";
 import { it } from "vitest";
 
 const required = process.env.SLIPWAY_REQUIRE_ALL === "1";
-const known = new Map<string, boolean>();
+const known = new Map<string, string | undefined>();
 
 /** Whether a program is on the PATH. `root` stands for the rights that a program needs. */
 export function hasTool(name: string): boolean {
   if (name === "root") return process.getuid?.() === 0;
-  let found = known.get(name);
-  if (found === undefined) {
+  return toolPath(name) !== undefined;
+}
+
+/** Where on the PATH a program is. */
+export function toolPath(name: string): string | undefined {
+  if (!known.has(name)) {
+    let found: string | undefined;
     try {
-      execFileSync("sh", ["-c", `command -v "$1"`, "sh", name], { stdio: "ignore" });
-      found = true;
+      found = execFileSync("sh", ["-c", `command -v "$1"`, "sh", name], { encoding: "utf8" }).trim();
     } catch {
-      found = false;
+      found = undefined;
     }
     known.set(name, found);
   }
-  return found;
+  return known.get(name);
 }
 
 /**
@@ -31,13 +35,23 @@ export function itWith(
   timeout?: number,
 ): void {
   const missing = tools.filter((tool) => !hasTool(tool));
-  if (missing.length === 0) {
+  itIf(missing.length === 0 ? undefined : missing.join(", "), name, run, timeout);
+}
+
+/** A test that needs something. @param missing what is absent, for the line that says why the test was skipped */
+export function itIf(
+  missing: string | undefined,
+  name: string,
+  run: () => void | Promise<void>,
+  timeout?: number,
+): void {
+  if (missing === undefined) {
     it(name, run, timeout);
   } else if (required) {
     it(name, () => {
-      throw new Error(`${missing.join(", ")} not there, and SLIPWAY_REQUIRE_ALL=1 forbids skipping`);
+      throw new Error(`${missing} not there, and SLIPWAY_REQUIRE_ALL=1 forbids skipping`);
     });
   } else {
-    it.skip(`${name} (skipped: ${missing.join(", ")} not there)`, run);
+    it.skip(`${name} (skipped: ${missing} not there)`, run);
   }
 }
