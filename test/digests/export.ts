@@ -1,24 +1,14 @@
 import { writeArchive } from "../../src/archive/index.ts";
-import { createMemoryContentStore, withReferences } from "../../src/content/index.ts";
-import type { ContentStore } from "../../src/content/store.ts";
 import { createExporter } from "../../src/exporter/create-exporter.ts";
 import type { ExporterOptions, ExportOptions } from "../../src/exporter/exporter.ts";
-import type { FlightControl, ImageConfigOptions, MadeLayer } from "../../src/exporter/index.ts";
+import type { ImageConfigOptions } from "../../src/exporter/index.ts";
 import { hostHasher, toDigest } from "../../src/hash/index.ts";
-import { createMemoryImageStore } from "../../src/images/index.ts";
-import type { ImageStore } from "../../src/images/store.ts";
-import type { ProgressListener } from "../../src/progress.ts";
-import { createMemoryMetadataStore, createSnapshotter } from "../../src/snapshots/index.ts";
-import type { MetadataStore } from "../../src/snapshots/metadata.ts";
+import { createSnapshotter } from "../../src/snapshots/index.ts";
+import type { HostStores } from "../engines/hosts/host.ts";
 import { type FixtureOptions, makeFixture } from "./fixture.ts";
 
 /** Where the fixture is built and exported. */
-export interface FixtureStores {
-  readonly content: ContentStore;
-  readonly images: ImageStore;
-  readonly metadata: MetadataStore;
-  readonly flights?: FlightControl<MadeLayer> | undefined;
-}
+export type FixtureStores = Omit<HostStores, "close">;
 
 /**
  * What an export of the fixture came to, by what it is: trees, layers, documents, the archive, in the order in which they are
@@ -33,20 +23,7 @@ export interface FixtureExport {
 }
 
 /** How {@link exportFixture} exports. */
-export interface FixtureExportOptions
-  extends FixtureOptions,
-    Pick<ExporterOptions, "compression" | "compressionLevel"> {
-  readonly onProgress?: ProgressListener | undefined;
-}
-
-/** Stores in memory; sources are left where they are, so that the large file is never in memory. */
-export function memoryStores(): FixtureStores {
-  return {
-    content: withReferences(createMemoryContentStore()),
-    images: createMemoryImageStore(),
-    metadata: createMemoryMetadataStore(),
-  };
-}
+export type FixtureExportOptions = FixtureOptions & Pick<ExporterOptions, "compression" | "compressionLevel">;
 
 /** Builds the fixture, exports it as an image of two platforms, and writes that into an archive. */
 export async function exportFixture(stores: FixtureStores, options: FixtureExportOptions): Promise<FixtureExport> {

@@ -1,4 +1,5 @@
 import { toReadableStream } from "../../src/bytes.ts";
+import type { ProgressListener } from "../../src/progress.ts";
 import type { FileContent, Ref, Snapshotter, WritableSnapshot } from "../../src/snapshots/snapshotter.ts";
 import { type ChunkSize, generatedBytes, generatedSource } from "./generated.ts";
 
@@ -13,6 +14,8 @@ export interface FixtureOptions {
   /** Begins the names of the snapshots, so that one set of stores can have the fixture several times. */
   readonly prefix?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Told of the sized files and of the large one. */
+  readonly onProgress?: ProgressListener | undefined;
 }
 
 /** The sizes at which something in tar, gzip or the stores could change. */
@@ -95,7 +98,7 @@ const NAMES = [
 const LONG_DIRECTORY = `/names/${Array.from({ length: 12 }, (_, i) => `directory-${i}-`.padEnd(40, "d")).join("/")}`;
 
 async function makeBase(work: WritableSnapshot, options: FixtureOptions): Promise<void> {
-  const { sizes, large, signal } = options;
+  const { sizes, large, signal, onProgress } = options;
   const file = contents(options);
   await work.mkdir("/bin");
   await work.writeFile("/bin/tool", file("#!/bin/sh\nexec true\n"), { mode: 0o4755 });
@@ -152,9 +155,9 @@ async function makeBase(work: WritableSnapshot, options: FixtureOptions): Promis
   await work.writeFile(`${LONG_DIRECTORY}/ünï`, file("far down"));
 
   for (const [i, size] of sizes.entries()) {
-    await work.writeFile(`/sizes/${size}`, file(generatedBytes(size, i)), { signal });
+    await work.writeFile(`/sizes/${size}`, file(generatedBytes(size, i)), { signal, onProgress });
   }
-  await work.writeFile("/large", generatedSource(large, 99, options.chunk), { signal });
+  await work.writeFile("/large", generatedSource(large, 99, options.chunk), { signal, onProgress });
 }
 
 /** One change of each kind. */

@@ -27,6 +27,7 @@ export const workerEngines: readonly Engine[] = [
   { name: "workerd with nodejs_compat", flags: ["nodejs_compat"] },
 ].map(({ name, flags }) => ({
   name,
+  flags,
   async run(program: string, { argument = null, timeout = DEFAULT_TIMEOUT }: RunOptions = {}) {
     return await withResources(name, timeout, async (resources) => {
       const contents = await bundleModule(join(program, "worker.ts"));
