@@ -1,17 +1,27 @@
 // Measures whole exports beside other tools on the same input, in turn, in the same run. Nothing is asserted here.
-//   npm run bench [-- DIR [ROUNDS]]     DIR: a tree of 200 MB or more, default this project's node_modules
+//   npm run bench [-- [--tree DIR] [--rounds N] [PART]…]
+// PART: chain, export, memory, engines; default all. DIR: a tree of 200 MB or more, default this project's node_modules.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { countChainExports } from "./chain.js";
+import { benchEngines } from "./engines.js";
 import { interleave, median, run } from "./measure.js";
 
 const root = resolve(import.meta.dirname, "../..");
 const cli = join(root, "dist/cli/main.js");
-const [tree = join(root, "node_modules"), roundsText = "3"] = process.argv.slice(2);
-const rounds = Number(roundsText);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tree: { type: "string", default: join(root, "node_modules") },
+    rounds: { type: "string", default: "3" },
+  },
+});
+const { tree } = values;
+const rounds = Number(values.rounds);
 const work = mkdtempSync(join(tmpdir(), "slipway-bench-"));
 const MB = 1e6;
 
@@ -148,11 +158,16 @@ async function secondExport() {
   }
 }
 
+/** @type {Readonly<Record<string, () => Promise<void>>>} */
+const parts = { chain: secondExport, export: wholeExport, memory: memoryOfLargeFile, engines: benchEngines };
+
 try {
+  const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
+  if (unknown !== undefined) throw new Error(`${unknown} is no part: choose among ${Object.keys(parts).join(", ")}`);
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}`);
-  await secondExport();
-  await wholeExport();
-  await memoryOfLargeFile();
+  for (const [name, run] of Object.entries(parts)) {
+    if (positionals.length === 0 || positionals.includes(name)) await run();
+  }
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

@@ -15,6 +15,8 @@ export interface Engine {
   readonly name: string;
   /** What is absent from this machine, if that is why the engine cannot run. */
   readonly missing?: string | undefined;
+  /** Compatibility flags of a Worker. */
+  readonly flags?: readonly string[] | undefined;
   /**
    * Runs a program from its beginning, with fresh storage.
    * @param program path of its folder

@@ -1,23 +1,22 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { firefox } from "playwright";
-import { bundleModule } from "../support/bundle.ts";
+import { type Browser, firefox, type LaunchOptions, type Page } from "playwright";
+import { bundleModule } from "../support/bundle-text.ts";
 import { launchChromium } from "../support/chromium.ts";
 import { bodyOf, MODULE_PAGE, type PageRoute, servePages } from "../support/page-server.ts";
-import { hasTool, toolPath } from "../support/tools.ts";
+import { hasTool, toolPath } from "../support/programs.ts";
 import { DEFAULT_TIMEOUT, type Engine, type RunOptions, resultOf } from "./engine.ts";
+import { type Resources, withResources } from "./resources.ts";
 
 /** Runs a program in a page and posts back what it gave: no driver is needed for that, only something that opens an address. */
 const MAIN: PageRoute = {
   type: "text/javascript",
   body: `
-    import { run } from "/program.js";
     const version = navigator.userAgent;
     let outcome;
     try {
+      const { run } = await import("/program.js");
       const argument = await (await fetch("/argument")).json();
       outcome = { version, value: (await run(argument)) ?? null };
     } catch (error) {
@@ -30,8 +29,10 @@ const MAIN: PageRoute = {
 interface PageEngine {
   readonly name: string;
   readonly missing?: string | undefined;
-  /** Opens an address in a fresh profile. @returns what closes it again */
-  readonly open: (address: string) => Promise<() => Promise<void>>;
+  /** Finds the version in what `navigator.userAgent` says. */
+  readonly version: RegExp;
+  /** Opens an address in a fresh profile. */
+  readonly open: (address: string, resources: Resources) => Promise<void>;
 }
 
 const lacking = (...tools: readonly string[]): string | undefined => {
@@ -46,109 +47,113 @@ const miniBrowser = ["4.1", "4.0"]
   )
   .find(existsSync);
 
+/** Milliseconds that a browser may take to start or to open a page: on a busy machine the half minute of Playwright is short. */
+const START_TIMEOUT = 120_000;
+
+/** The resources end what this process started when it is ended by a signal. */
+const LAUNCH: LaunchOptions = {
+  timeout: START_TIMEOUT,
+  handleSIGINT: false,
+  handleSIGTERM: false,
+  handleSIGHUP: false,
+};
+
 /** Chromium from npm or the system, Firefox and WebKitGTK where they are installed. */
 export const pageEngines: readonly Engine[] = [
-  { name: "Chromium", open: openChromium },
-  { name: "Firefox", missing: lacking("firefox-esr"), open: openFirefox },
+  { name: "Chromium", version: /Chrome\/([\d.]+)/, open: openChromium },
+  { name: "Firefox", missing: lacking("firefox-esr"), version: /Firefox\/([\d.]+)/, open: openFirefox },
   {
     name: "WebKit",
     missing: lacking("Xvfb") ?? (miniBrowser === undefined ? "MiniBrowser (webkit2gtk)" : undefined),
+    version: /Version\/([\d.]+)/,
     open: openWebKit,
   },
 ].map(pageEngine);
 
-function pageEngine({ name, missing, open }: PageEngine): Engine {
+function pageEngine({ name, missing, version, open }: PageEngine): Engine {
   return {
     name,
     missing,
     async run(program, { argument = null, timeout = DEFAULT_TIMEOUT }: RunOptions = {}) {
-      const module = await bundleModule(join(program, "page.ts"));
-      let answer = (_text: string): void => undefined;
-      const outcome = new Promise<string>((resolve) => {
-        answer = resolve;
+      return await withResources(name, timeout, async (resources) => {
+        const module = await bundleModule(join(program, "page.ts"));
+        let answer = (_text: string): void => undefined;
+        const outcome = new Promise<string>((resolve) => {
+          answer = resolve;
+        });
+        const server = await servePages({
+          "/": MODULE_PAGE,
+          "/main.js": MAIN,
+          "/program.js": { type: "text/javascript", body: module },
+          "/argument": { type: "application/json", body: JSON.stringify(argument) },
+          "/outcome": async (request, response) => {
+            answer(await bodyOf(request));
+            response.end();
+          },
+        });
+        resources.hold("the page server", server.close);
+        await open(`${server.origin}/`, resources);
+        const result = resultOf(name, await outcome);
+        return { ...result, version: version.exec(result.version)?.[1] ?? result.version };
       });
-      const server = await servePages({
-        "/": MODULE_PAGE,
-        "/main.js": MAIN,
-        "/program.js": { type: "text/javascript", body: module },
-        "/argument": { type: "application/json", body: JSON.stringify(argument) },
-        "/outcome": async (request, response) => {
-          answer(await bodyOf(request));
-          response.end();
-        },
-      });
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`${name}: no outcome after ${timeout} ms`)), timeout);
-      });
-      const close = await open(`${server.origin}/`);
-      try {
-        return resultOf(name, await Promise.race([outcome, late]));
-      } finally {
-        clearTimeout(timer);
-        await close();
-        await server.close();
-      }
     },
   };
 }
 
-async function openChromium(address: string): Promise<() => Promise<void>> {
-  const browser = await launchChromium();
-  const page = await browser.newPage();
-  await page.goto(address);
-  return () => browser.close();
+async function openChromium(address: string, resources: Resources): Promise<void> {
+  await visit(await launchChromium(LAUNCH), address, resources);
 }
 
-async function openFirefox(address: string): Promise<() => Promise<void>> {
-  // It makes folders in its home.
-  const home = mkdtempSync(join(tmpdir(), "slipway-firefox-"));
+async function openFirefox(address: string, resources: Resources): Promise<void> {
   const browser = await firefox.launch({
     executablePath: toolPath("firefox-esr") ?? "",
     channel: "moz-firefox",
-    env: { PATH: process.env.PATH ?? "", HOME: home },
+    ...LAUNCH,
+    // It makes folders in its home.
+    env: { PATH: process.env.PATH ?? "", HOME: resources.directory() },
   });
-  const page = await browser.newPage();
-  await page.goto(address);
-  return async () => {
-    await browser.close();
-    rmSync(home, { recursive: true, force: true });
-  };
+  await visit(browser, address, resources);
 }
 
-async function openWebKit(address: string): Promise<() => Promise<void>> {
-  const home = mkdtempSync(join(tmpdir(), "slipway-webkit-"));
+async function visit(browser: Browser, address: string, resources: Resources): Promise<void> {
+  const name = browser.browserType().name();
+  let closing = false;
+  resources.hold(name, async () => {
+    closing = true;
+    await browser.close();
+  });
+  browser.once("disconnected", () => {
+    if (!closing) resources.fail(new Error(`${name} ended before its page had a result`));
+  });
+  const page: Page = await browser.newPage();
+  page.once("crash", () => resources.fail(new Error(`the page crashed in ${name}`)));
+  await page.goto(address, { timeout: START_TIMEOUT });
+}
+
+async function openWebKit(address: string, resources: Resources): Promise<void> {
+  const home = resources.directory();
   mkdirSync(join(home, "runtime"), { mode: 0o700 });
-  const display = await startDisplay();
   const env = {
     PATH: process.env.PATH ?? "",
     HOME: home,
     XDG_RUNTIME_DIR: join(home, "runtime"),
-    DISPLAY: display.name,
+    DISPLAY: await startDisplay(resources),
     WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1",
     WEBKIT_DISABLE_COMPOSITING_MODE: "1",
     LIBGL_ALWAYS_SOFTWARE: "1",
   };
-  const child = spawn(miniBrowser ?? "", [address], { env, stdio: "ignore" });
-  return async () => {
-    await stop(child);
-    await stop(display.server);
-    rmSync(home, { recursive: true, force: true });
-  };
+  const browser = resources.start(miniBrowser ?? "", [address], { env, stdio: "ignore" });
+  browser.once("exit", (code, signal) => {
+    resources.fail(new Error(`MiniBrowser ended with ${code ?? signal} before its page had a result`));
+  });
 }
 
-/** A virtual screen that chooses its own number. */
-async function startDisplay(): Promise<{ readonly name: string; readonly server: ChildProcess }> {
-  const server = spawn("Xvfb", ["-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp"], {
+/** A virtual screen that chooses its own number. @returns its name */
+async function startDisplay(resources: Resources): Promise<string> {
+  const server = resources.start("Xvfb", ["-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp"], {
     stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
+  server.once("exit", (code, signal) => resources.fail(new Error(`Xvfb ended with ${code ?? signal}`)));
   const [number] = (await once(server.stdio[3] as NodeJS.ReadableStream, "data")) as [Buffer];
-  return { name: `:${number.toString().trim()}`, server };
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const closed = once(child, "exit");
-  child.kill();
-  await closed;
+  return `:${number.toString().trim()}`;
 }

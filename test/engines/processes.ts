@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { bundleScript } from "../support/bundle.ts";
+import { bundleProgram } from "../support/bundle-text.ts";
 import { DEFAULT_TIMEOUT, type Engine, type RunOptions, resultOf } from "./engine.ts";
+import { type Resources, withResources } from "./resources.ts";
 
 const modules = resolve(import.meta.dirname, "../../node_modules");
 const main = join(import.meta.dirname, "main.js");
@@ -57,28 +57,37 @@ function processEngine({ name, missing, command, bundled = false }: ProcessEngin
     missing,
     async run(program, { argument = null, timeout = DEFAULT_TIMEOUT }: RunOptions = {}) {
       const entry = join(program, "process.ts");
-      const [file = "", ...args] = command;
-      const child = spawn(
-        file,
-        [...args, main, bundled ? await bundleScript(entry) : entry, JSON.stringify(argument)],
-        {
-          env: { ...process.env, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
-          stdio: ["ignore", "pipe", "pipe"],
-          timeout,
-        },
-      );
-      let stdout = "";
-      let stderr = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        stdout += text;
+      return await withResources(name, timeout, async (resources) => {
+        const module = bundled ? await writeBundle(entry, resources) : entry;
+        return resultOf(name, await outputOf(name, [...command, main, module, JSON.stringify(argument)], resources));
       });
-      child.stderr.setEncoding("utf8").on("data", (text: string) => {
-        stderr += text;
-      });
-      await once(child, "close");
-      const last = stdout.trimEnd().split("\n").at(-1) ?? "";
-      if (!last.startsWith("{")) throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}: ${stderr}`);
-      return resultOf(name, last);
     },
   };
+}
+
+async function writeBundle(entry: string, resources: Resources): Promise<string> {
+  const path = join(resources.directory(), "program.mjs");
+  writeFileSync(path, await bundleProgram(entry));
+  return path;
+}
+
+/** The last line that a command writes. */
+async function outputOf(name: string, [file = "", ...args]: readonly string[], resources: Resources): Promise<string> {
+  const child = resources.start(file, args, {
+    // What a program makes among the temporary files goes with it, however it ends.
+    env: { ...process.env, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", TMPDIR: resources.directory() },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-10_000);
+  });
+  await once(child, "close");
+  const last = stdout.trimEnd().split("\n").at(-1) ?? "";
+  if (!last.startsWith("{")) throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}: ${stderr}`);
+  return last;
 }

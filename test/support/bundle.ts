@@ -1,51 +1,27 @@
-import { readFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "vite";
+import { bundleProgram } from "./bundle-text.ts";
 import { temporaryRoot } from "./temporary.ts";
 
-const bundled = new Map<string, Promise<string>>();
+export { bundleModule } from "./bundle-text.ts";
+
+const written = new Map<string, Promise<string>>();
 
 /**
- * A script of the tests, with what it imports, as one JavaScript file: child processes run it with plain Node.
+ * A script of the tests, with what it imports, as one JavaScript file, removed after the last test of the file: child processes
+ * run it with plain Node.
  * @param entry path of the TypeScript file
  */
 export function bundleScript(entry: string): Promise<string> {
-  return bundle(entry, async (outDir) => {
-    await build({
-      configFile: false,
-      logLevel: "error",
-      build: { ssr: entry, outDir, target: "node20", rollupOptions: { output: { entryFileNames: "script.mjs" } } },
-    });
-    return join(outDir, "script.mjs");
-  });
-}
-
-/**
- * A module of the tests, with what it imports, as the text of one JavaScript module for pages and Workers.
- * @param entry path of the TypeScript file
- */
-export function bundleModule(entry: string): Promise<string> {
-  return bundle(entry, async (outDir) => {
-    await build({
-      configFile: false,
-      logLevel: "error",
-      build: {
-        lib: { entry, formats: ["es"], fileName: () => "module.js" },
-        outDir,
-        target: "es2022",
-        minify: false,
-        rollupOptions: { external: /^(?:node|cloudflare):/, output: { codeSplitting: false } },
-      },
-    });
-    return readFileSync(join(outDir, "module.js"), "utf8");
-  });
-}
-
-function bundle(entry: string, make: (outDir: string) => Promise<string>): Promise<string> {
-  let result = bundled.get(entry);
-  if (result === undefined) {
-    result = make(temporaryRoot());
-    bundled.set(entry, result);
+  let path = written.get(entry);
+  if (path === undefined) {
+    path = writeScript(entry, join(temporaryRoot(), "script.mjs"));
+    written.set(entry, path);
   }
-  return result;
+  return path;
+}
+
+async function writeScript(entry: string, path: string): Promise<string> {
+  writeFileSync(path, await bundleProgram(entry));
+  return path;
 }

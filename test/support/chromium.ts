@@ -6,7 +6,7 @@ import { createMemoryContentStore } from "../../src/content/index.ts";
 import { applyLayer } from "../../src/diff/index.ts";
 import { writeRootfs } from "../../src/node/index.ts";
 import { createSnapshotter } from "../../src/snapshots/index.ts";
-import { toolPath } from "./tools.ts";
+import { toolPath } from "./programs.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 

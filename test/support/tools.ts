@@ -1,28 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { it } from "vitest";
+import { hasTool } from "./programs.ts";
+
+export { hasTool, toolPath } from "./programs.ts";
 
 const required = process.env.SLIPWAY_REQUIRE_ALL === "1";
-const known = new Map<string, string | undefined>();
-
-/** Whether a program is on the PATH. `root` stands for the rights that a program needs. */
-export function hasTool(name: string): boolean {
-  if (name === "root") return process.getuid?.() === 0;
-  return toolPath(name) !== undefined;
-}
-
-/** Where on the PATH a program is. */
-export function toolPath(name: string): string | undefined {
-  if (!known.has(name)) {
-    let found: string | undefined;
-    try {
-      found = execFileSync("sh", ["-c", `command -v "$1"`, "sh", name], { encoding: "utf8" }).trim();
-    } catch {
-      found = undefined;
-    }
-    known.set(name, found);
-  }
-  return known.get(name);
-}
 
 /**
  * A test that needs programs from outside of npm. Where one is absent the test is skipped, and its name says why; with

@@ -1,5 +1,5 @@
 import { Miniflare, type WorkerOptions as MiniflareWorkerOptions, type SharedOptions } from "miniflare";
-import { bundleModule } from "./bundle.ts";
+import { bundleModule } from "./bundle-text.ts";
 
 /** How a Worker of the tests is started. */
 export interface WorkerOptions {

@@ -5,6 +5,7 @@ import { createMemoryImageStore } from "../../../src/images/index.ts";
 import { metadataStoreConformance, snapshotterConformance } from "../../../src/snapshots/conformance.ts";
 import { createMemoryMetadataStore, createSnapshotter } from "../../../src/snapshots/index.ts";
 import type { Suites } from "./report.ts";
+import { sameBytes } from "./same-bytes.ts";
 
 /** What holds in every engine: it needs nothing of the host. */
 export const coreSuites: Suites = {
@@ -12,4 +13,5 @@ export const coreSuites: Suites = {
   "images in memory": imageStoreConformance(async () => createMemoryImageStore()),
   "metadata in memory": metadataStoreConformance(async () => createMemoryMetadataStore()),
   "snapshots in memory": snapshotterConformance(async () => createSnapshotter({ content: createMemoryContentStore() })),
+  "the bytes of an image": sameBytes,
 };

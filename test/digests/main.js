@@ -1,0 +1,11 @@
+// Exports one fixture in each engine of this machine and compares what comes out.
+//   npm run digests [-- --full] [--large MIB] [--engine NAME]…
+// The rest is TypeScript, which not every Node reads by itself.
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { runnerImport } from "vite";
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+/** @type {{ module: typeof import("./main.ts") }} */
+const { module } = await runnerImport(main, { configFile: false, logLevel: "error" });
+process.exitCode = await module.main(process.argv.slice(2));
