@@ -14,6 +14,8 @@ export function bundleScript(entry: string): Promise<string> {
     await build({
       configFile: false,
       logLevel: "error",
+      // The script lies where none of the project's packages would be found.
+      ssr: { noExternal: true },
       build: { ssr: entry, outDir, target: "node20", rollupOptions: { output: { entryFileNames: "script.mjs" } } },
     });
     return join(outDir, "script.mjs");
