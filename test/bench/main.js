@@ -6,6 +6,7 @@ import { open } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { countChainExports } from "./chain.js";
+import { hashing } from "./hash.js";
 import { interleave, median, run } from "./measure.js";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -151,6 +152,7 @@ async function secondExport() {
 try {
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}`);
   await secondExport();
+  await hashing();
   await wholeExport();
   await memoryOfLargeFile();
 } finally {

@@ -61,13 +61,13 @@ function pageEngine({ name, missing, open }: PageEngine): Engine {
   return {
     name,
     missing,
-    async run(program, { argument = null, timeout = DEFAULT_TIMEOUT }: RunOptions = {}) {
+    async run(program, { argument = null, timeout = DEFAULT_TIMEOUT, policy }: RunOptions = {}) {
       const module = await bundleModule(join(program, "page.ts"));
       let answer = (_text: string): void => undefined;
       const outcome = new Promise<string>((resolve) => {
         answer = resolve;
       });
-      const server = await servePages({
+      const routes: Readonly<Record<string, PageRoute>> = {
         "/": MODULE_PAGE,
         "/main.js": MAIN,
         "/program.js": { type: "text/javascript", body: module },
@@ -76,7 +76,8 @@ function pageEngine({ name, missing, open }: PageEngine): Engine {
           answer(await bodyOf(request));
           response.end();
         },
-      });
+      };
+      const server = await servePages(routes, policy);
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error(`${name}: no outcome after ${timeout} ms`)), timeout);
