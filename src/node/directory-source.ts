@@ -7,7 +7,7 @@ import type { WritableSnapshot } from "../snapshots/snapshotter.ts";
 import { DirectoryAdder } from "./directory-adder.ts";
 import { type EntryFilter, walkDirectory } from "./directory-walk.ts";
 import { hostError } from "./host-error.ts";
-import { isPortableXattr, readXattrs, type XattrsByPath } from "./xattrs.ts";
+import { isPortableXattr, type ProgramRunner, readXattrs, type XattrsByPath } from "./xattrs.ts";
 
 /** How a directory is read. */
 export interface AddDirectoryOptions extends OperationOptions {
@@ -53,6 +53,16 @@ export async function addDirectory(
   hostDirectory: string,
   options: AddDirectoryOptions = {},
 ): Promise<AddedDirectory> {
+  return await addDirectoryBy(work, hostDirectory, options);
+}
+
+/** {@link addDirectory} for a runtime that has its own way of running `getfattr`. */
+export async function addDirectoryBy(
+  work: WritableSnapshot,
+  hostDirectory: string,
+  options: AddDirectoryOptions,
+  run?: ProgramRunner,
+): Promise<AddedDirectory> {
   options.signal?.throwIfAborted();
   const root = await rootOf(hostDirectory, options.followRoot ?? true);
   const name = `reading ${hostDirectory}`;
@@ -62,7 +72,7 @@ export async function addDirectory(
     const xattrs: XattrsByPath =
       wanted === false
         ? new Map()
-        : await readXattrs(root, { filter: wanted === true ? isPortableXattr : wanted, onWarning, signal });
+        : await readXattrs(root, { filter: wanted === true ? isPortableXattr : wanted, onWarning, signal, run });
     if (dest !== "/") await work.mkdir(dest, { recursive: true });
     const adder = new DirectoryAdder(work, (await work.tree()).root, dest, xattrs, report, options);
     try {

@@ -96,17 +96,25 @@ export async function openDirectoryStore(
   };
 }
 
+/** How {@link openTemporaryStore} opens. */
+export interface TemporaryStoreOptions extends Pick<DirectoryStoreOptions, "hasher"> {
+  /** An existing directory in which the store's own is made. Default: the host's for temporary files. */
+  readonly parent?: string | undefined;
+}
+
 /**
  * A store in a fresh directory among the host's temporary files, removed by `close`.
- * @throws SlipwayError `NO_SPACE`, `PERMISSION_DENIED`, `IO`
+ * @throws SlipwayError `NO_SPACE`, `PERMISSION_DENIED`, `NOT_FOUND` if `parent` is not there, `IO`
  */
-export async function openTemporaryStore(options: Pick<DirectoryStoreOptions, "hasher"> = {}): Promise<DirectoryStore> {
-  const directory = await mkdtemp(join(tmpdir(), `slipway-${randomBytes(4).toString("hex")}-`)).catch(
+export async function openTemporaryStore(options: TemporaryStoreOptions = {}): Promise<DirectoryStore> {
+  const parent = resolve(options.parent ?? temporaryFiles());
+  const directory = await mkdtemp(join(parent, `slipway-${randomBytes(4).toString("hex")}-`)).catch(
     (error: unknown) => {
-      throw hostError(error, `create a directory in ${tmpdir()}`);
+      throw hostError(error, `create a directory in ${parent}`);
     },
   );
-  const store = await openDirectoryStore(directory, { ...options, durable: false });
+  const { hasher } = options;
+  const store = await openDirectoryStore(directory, { hasher, durable: false });
   return {
     ...store,
     async close() {
@@ -115,4 +123,16 @@ export async function openTemporaryStore(options: Pick<DirectoryStoreOptions, "h
       });
     },
   };
+}
+
+/**
+ * Where the host has its temporary files.
+ * @throws SlipwayError `PERMISSION_DENIED` where Deno may not look at the environment for that
+ */
+export function temporaryFiles(): string {
+  try {
+    return tmpdir();
+  } catch (error) {
+    throw hostError(error, "find the directory for temporary files");
+  }
 }

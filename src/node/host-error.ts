@@ -7,6 +7,7 @@ const MEANINGS: Readonly<Record<string, readonly [SlipwayErrorCode, string]>> = 
   EFBIG: ["NO_SPACE", "the file would be larger than the filesystem allows"],
   EACCES: ["PERMISSION_DENIED", "permission denied"],
   EPERM: ["PERMISSION_DENIED", "operation not permitted"],
+  ERR_ACCESS_DENIED: ["PERMISSION_DENIED", "the runtime was not given permission"],
   EROFS: ["PERMISSION_DENIED", "the filesystem is read-only"],
   ENOENT: ["NOT_FOUND", "no such file or directory"],
   EEXIST: ["ALREADY_EXISTS", "it exists already"],
@@ -36,7 +37,8 @@ export function hostError(error: unknown, what: string): SlipwayError {
   if (error instanceof SlipwayError) return error;
   // Deno's refusal by its own permission system, where it does not come as an errno.
   if (error instanceof Error && (error.name === "NotCapable" || error.name === "PermissionDenied")) {
-    return new SlipwayError("PERMISSION_DENIED", `Cannot ${what}: the runtime was not given permission`, {
+    const its = error.message === "" ? "" : ` (${error.message})`;
+    return new SlipwayError("PERMISSION_DENIED", `Cannot ${what}: the runtime was not given permission${its}`, {
       cause: error,
     });
   }

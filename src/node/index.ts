@@ -18,7 +18,7 @@
 
 export type { AddDirectoryOptions, AddedDirectory } from "./directory-source.ts";
 export { addDirectory } from "./directory-source.ts";
-export type { DirectoryStore, DirectoryStoreOptions } from "./directory-store.ts";
+export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "./directory-store.ts";
 export { openDirectoryStore, openTemporaryStore } from "./directory-store.ts";
 export type { EntryFilter } from "./directory-walk.ts";
 export type { FileSourceOptions } from "./file-source.ts";

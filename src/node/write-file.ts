@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { type ByteSource, chunksOf } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import { errnoOf, hostError } from "./host-error.ts";
+import { isGranted } from "./permission.ts";
 
 /** Options of {@link writeFileAtomically}. */
 export interface WriteFileOptions {
@@ -83,8 +84,12 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position?:
   }
 }
 
-/** Makes the names in a directory durable. Where the host cannot do that (Windows), renames are as durable as it makes them. */
+/**
+ * Makes the names in a directory durable. Where the host cannot do that (Windows) or Deno may not read the directory, renames
+ * are as durable as the host makes them.
+ */
 export async function syncDirectory(path: string): Promise<void> {
+  if (!isGranted({ name: "read", path })) return;
   try {
     const directory = await open(path, "r");
     try {

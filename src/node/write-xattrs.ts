@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { encodeName } from "../tar/names.ts";
 import { errnoOf } from "./host-error.ts";
+import { isGranted } from "./permission.ts";
 
 /** The extended attributes that files are to have. */
 export interface FileXattrs {
@@ -22,6 +23,9 @@ export async function writeXattrs(
   const { signal, program = "setfattr" } = options;
   signal?.throwIfAborted();
   if (files.length === 0) return undefined;
+  if (!isGranted({ name: "run", command: program }) || !isGranted({ name: "env" })) {
+    return `extended attributes were not set on ${files.length} files, as ${program} may not be run: give Deno --allow-run=${program} and --allow-env`;
+  }
   try {
     const complaints = await run(program, root, files.map(dump).join("\n"), signal);
     return complaints === undefined ? undefined : `some extended attributes were not set: ${complaints}`;

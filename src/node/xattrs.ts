@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { SlipwayError } from "../errors.ts";
 import { decodeName } from "../tar/names.ts";
 import { errnoOf } from "./host-error.ts";
+import { isGranted } from "./permission.ts";
 
 /** How extended attributes are read. */
 export interface ReadXattrsOptions {
@@ -12,6 +13,27 @@ export interface ReadXattrsOptions {
   readonly signal?: AbortSignal | undefined;
   /** The program to run. Default `getfattr`, from the PATH. */
   readonly program?: string | undefined;
+  /** How it is run. Default: as Node runs programs. */
+  readonly run?: ProgramRunner | undefined;
+}
+
+/**
+ * Runs a program to its end and hands out what it writes, one character for each byte.
+ * @throws the host's error if it cannot be started, the signal's reason, and what `onOutput` throws: either ends the program
+ */
+export type ProgramRunner = (
+  program: string,
+  args: readonly string[],
+  onOutput: (text: string) => void,
+  signal: AbortSignal | undefined,
+) => Promise<ProgramEnd>;
+
+/** How a program ended. */
+export interface ProgramEnd {
+  /** Exit status; null after a signal. */
+  readonly code: number | null;
+  /** The beginning of what it wrote to stderr. */
+  readonly complaints: string;
 }
 
 /** Extended attributes by the path of what has them, relative to the directory that was read (empty for itself). */
@@ -37,28 +59,40 @@ export function isPortableXattr(name: string): boolean {
  * @throws the signal's reason
  */
 export async function readXattrs(directory: string, options: ReadXattrsOptions = {}): Promise<XattrsByPath> {
-  const { signal, onWarning, program = "getfattr" } = options;
+  const { signal, onWarning, program = "getfattr", run = runByNode } = options;
   signal?.throwIfAborted();
   const parser = new GetfattrParser(directory, options.filter ?? isPortableXattr);
-  const failed = await run(program, directory, (text) => parser.push(text), signal).catch((error: unknown) => {
+  const args = ["-R", "-h", "-P", "-d", "-m", "-", "-e", "hex", "--absolute-names", "--", directory];
+  const failed = await run(program, args, (text) => parser.push(text), signal).then(complaintOf, (error: unknown) => {
     signal?.throwIfAborted();
-    if (error instanceof SlipwayError) throw error;
-    const why = errnoOf(error) === "ENOENT" ? `${program} is not installed` : `${program} may not be run here`;
-    return `extended attributes were not read, as ${why}: ${HOW_TO_HAVE_THEM}`;
+    if (error instanceof SlipwayError && error.code !== "PERMISSION_DENIED") throw error;
+    return `extended attributes were not read, as ${whyNot(program, error)}`;
   });
   if (failed !== undefined) onWarning?.(failed);
   return parser.found;
 }
 
-/** Runs the program. @returns what it complained of */
-function run(
-  program: string,
-  directory: string,
-  onOutput: (text: string) => void,
-  signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const args = ["-R", "-h", "-P", "-d", "-m", "-", "-e", "hex", "--absolute-names", "--", directory];
+function complaintOf({ code, complaints }: ProgramEnd): string | undefined {
+  if (code === 0) return undefined;
+  return `some extended attributes could not be read: ${complaints.split("\n")[0] || `exit status ${code}`}`;
+}
+
+function whyNot(program: string, error: unknown): string {
+  if (error instanceof SlipwayError) return `${error.message}, or switch reading of xattrs off`;
+  const why = errnoOf(error) === "ENOENT" ? "is not installed" : "may not be run here";
+  return `${program} ${why}: ${HOW_TO_HAVE_THEM}`;
+}
+
+/** @throws SlipwayError `PERMISSION_DENIED` where Deno would have to ask: how to give the permission */
+const runByNode: ProgramRunner = async (program, args, onOutput, signal) => {
+  // Deno's Node looks at the whole environment in order to pass it on.
+  if (!isGranted({ name: "run", command: program }) || !isGranted({ name: "env" })) {
+    throw new SlipwayError(
+      "PERMISSION_DENIED",
+      `${program} may not be run: give Deno --allow-run=${program} and --allow-env`,
+    );
+  }
+  return await new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
     const stop = (reason: unknown): void => {
       child.kill();
@@ -82,11 +116,10 @@ function run(
     child.on("error", reject);
     child.on("close", (code) => {
       signal?.removeEventListener("abort", onAbort);
-      const first = complaints.split("\n")[0] ?? "";
-      resolve(code === 0 ? undefined : `some extended attributes could not be read: ${first || `exit status ${code}`}`);
+      resolve({ code, complaints });
     });
   });
-}
+};
 
 /** Takes the output of `getfattr -d -e hex` apart as it comes: `# file: NAME`, then a line `NAME=0xHEX` for each attribute. */
 class GetfattrParser {

@@ -1,6 +1,6 @@
 // Measures whole exports beside other tools on the same input, in turn, in the same run. Nothing is asserted here.
 //   npm run bench [-- [--tree DIR] [--rounds N] [PART]…]
-// PART: chain, export, memory, engines; default all. DIR: a tree of 200 MB or more, default this project's node_modules.
+// PART: chain, export, memory, hash, engines; default all. DIR: a tree of 200 MB or more, default this project's node_modules.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { countChainExports } from "./chain.js";
 import { benchEngines } from "./engines.js";
+import { hashing } from "./hash.js";
 import { interleave, median, run } from "./measure.js";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -159,7 +160,7 @@ async function secondExport() {
 }
 
 /** @type {Readonly<Record<string, () => Promise<void>>>} */
-const parts = { chain: secondExport, export: wholeExport, memory: memoryOfLargeFile, engines: benchEngines };
+const parts = { chain: secondExport, export: wholeExport, memory: memoryOfLargeFile, hash: hashing, engines: benchEngines };
 
 try {
   const unknown = positionals.find((name) => !Object.hasOwn(parts, name));

@@ -30,6 +30,8 @@ export interface RunOptions {
   readonly argument?: unknown;
   /** Milliseconds after which it counts as failed. Default five minutes. */
   readonly timeout?: number | undefined;
+  /** The Content Security Policy of the page, where it is one. Default the strict one that Slipway promises to work under. */
+  readonly policy?: string | undefined;
 }
 
 /** Milliseconds. */

@@ -74,14 +74,14 @@ function pageEngine({ name, missing, version, open }: PageEngine): Engine {
   return {
     name,
     missing,
-    async run(program, { argument = null, timeout = DEFAULT_TIMEOUT }: RunOptions = {}) {
+    async run(program, { argument = null, timeout = DEFAULT_TIMEOUT, policy }: RunOptions = {}) {
       return await withResources(name, timeout, async (resources) => {
         const module = await bundleModule(join(program, "page.ts"));
         let answer = (_text: string): void => undefined;
         const outcome = new Promise<string>((resolve) => {
           answer = resolve;
         });
-        const server = await servePages({
+        const routes: Readonly<Record<string, PageRoute>> = {
           "/": MODULE_PAGE,
           "/main.js": MAIN,
           "/program.js": { type: "text/javascript", body: module },
@@ -90,7 +90,8 @@ function pageEngine({ name, missing, version, open }: PageEngine): Engine {
             answer(await bodyOf(request));
             response.end();
           },
-        });
+        };
+        const server = await servePages(routes, policy);
         resources.hold("the page server", server.close);
         await open(`${server.origin}/`, resources);
         const result = resultOf(name, await outcome);

@@ -17,8 +17,13 @@ const removeAll = (directories: string[]): void => {
   }
 };
 
-afterEach(() => removeAll(ofTest));
-afterAll(() => removeAll(ofFile));
+if (process.env.VITEST === undefined) {
+  // A measurement that uses the tests' engines.
+  process.once("exit", () => removeAll([...ofTest, ...ofFile]));
+} else {
+  afterEach(() => removeAll(ofTest));
+  afterAll(() => removeAll(ofFile));
+}
 
 /** A fresh directory, removed after the test. */
 export function temporaryDirectory(): string {

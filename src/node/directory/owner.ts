@@ -2,6 +2,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import process from "node:process";
 import { errnoOf } from "../host-error.ts";
+import { isGranted } from "../permission.ts";
 
 /** Who holds a lock: enough to tell later whether that process still lives. */
 export interface Owner {
@@ -21,8 +22,8 @@ export function thisProcess(): Owner {
   self ??= {
     pid: process.pid,
     started: processOf(process.pid)?.started ?? "",
-    host: `${orEmpty(hostname)} ${orEmpty(() => readlinkSync("/proc/self/ns/pid"))}`.trim(),
-    boot: orEmpty(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()),
+    host: `${orEmpty(ownHostname)} ${orEmpty(() => readlinkSync(readable("/proc/self/ns/pid")))}`.trim(),
+    boot: orEmpty(() => readFileSync(readable("/proc/sys/kernel/random/boot_id"), "latin1").trim()),
   };
   return self;
 }
@@ -36,9 +37,9 @@ export function isGone(owner: Owner): boolean {
   if (owner.host !== here.host) return false;
   if (owner.boot !== here.boot && owner.boot !== "" && here.boot !== "") return true;
   try {
-    process.kill(owner.pid, 0);
+    if (isGranted({ name: "run" })) process.kill(owner.pid, 0);
   } catch (error) {
-    // Not permitted: it is there, or this runtime may not ask.
+    // Not permitted: it is there.
     return errnoOf(error) === "ESRCH";
   }
   const found = processOf(owner.pid);
@@ -49,7 +50,7 @@ export function isGone(owner: Owner): boolean {
 /** What `/proc` says of a process; undefined if there is none of that pid, or no `/proc` that may be read. */
 function processOf(pid: number): { readonly started: string; readonly ended: boolean } | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const stat = readFileSync(readable(`/proc/${pid}/stat`), "latin1");
     // The second field is the program's name in parentheses and may hold anything.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const state = fields[0] ?? "";
@@ -57,6 +58,16 @@ function processOf(pid: number): { readonly started: string; readonly ended: boo
   } catch {
     return undefined;
   }
+}
+
+function ownHostname(): string {
+  return isGranted({ name: "sys", kind: "hostname" }) ? hostname() : "";
+}
+
+/** The path, if it may be read without asking anybody. */
+function readable(path: string): string {
+  if (!isGranted({ name: "read", path })) throw new Error(`no permission to read ${path}`);
+  return path;
 }
 
 function orEmpty(read: () => string): string {

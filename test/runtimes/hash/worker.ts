@@ -1,0 +1,1 @@
+export { hashByAll as run } from "./agree.ts";
