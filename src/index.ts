@@ -105,12 +105,17 @@ export {
   type SharedOperation,
 } from "./exporter/index.ts";
 export {
+  type AddedEntries,
+  type AddTarOptions,
+  addTar,
   type BuildBase,
   type BuildFile,
   type BuildOptions,
   build,
   type IgnoreMatcher,
   parseDockerignore,
+  type SourceFilter,
+  type SourceOptions,
 } from "./frontend/index.ts";
 export { type Hasher, type HasherFactory, hostHasher, pureHasher } from "./hash/index.ts";
 export { createMemoryImageStore, type Image, type ImageStore } from "./images/index.ts";
