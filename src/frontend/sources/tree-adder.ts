@@ -29,7 +29,12 @@ export type SourceNode =
       /** Called when it is written; what it throws ends all. */
       readonly written?: () => void;
     }
-  | { readonly type: "symlink"; readonly attributes: NodeAttributes; readonly target: string }
+  | {
+      readonly type: "symlink";
+      readonly attributes: NodeAttributes;
+      /** A function is only called if the entry is taken. */
+      readonly target: string | (() => Promise<string>);
+    }
   | { readonly type: "fifo"; readonly attributes: NodeAttributes }
   | {
       readonly type: "char" | "block";
@@ -300,9 +305,11 @@ export class TreeAdder {
       case "file":
         await this.#addFile(path, node, doing);
         break;
-      case "symlink":
-        await this.#work.symlink(node.target, path, wantedAttributes(this.#options, node.attributes));
+      case "symlink": {
+        const target = typeof node.target === "string" ? node.target : await node.target();
+        await this.#work.symlink(target, path, wantedAttributes(this.#options, node.attributes));
         break;
+      }
       case "fifo":
         await this.#work.mknod(path, "fifo", wantedAttributes(this.#options, node.attributes));
         break;
