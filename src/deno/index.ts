@@ -24,9 +24,8 @@
  * @module
  */
 
-export type { AddDirectoryOptions, AddedDirectory } from "../node/directory-source.ts";
+export type { AddDirectoryOptions } from "../node/directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "../node/directory-store.ts";
-export type { EntryFilter } from "../node/directory-walk.ts";
 export type { FileSourceOptions } from "../node/file-source.ts";
 export { fileSource, fileSourceOfSize } from "../node/file-source.ts";
 export { nodeHasher } from "../node/hasher.ts";
@@ -58,6 +57,7 @@ export type {
   WriterOptions,
 } from "../content/index.ts";
 export type { SlipwayError, SlipwayErrorCode } from "../errors.ts";
+export type { AddedEntries, SourceFilter, SourceOptions } from "../frontend/index.ts";
 export type { Hasher, HasherFactory } from "../hash/index.ts";
 export type { Image, ImageStore } from "../images/index.ts";
 export type {

@@ -160,7 +160,13 @@ async function secondExport() {
 }
 
 /** @type {Readonly<Record<string, () => Promise<void>>>} */
-const parts = { chain: secondExport, export: wholeExport, memory: memoryOfLargeFile, hash: hashing, engines: benchEngines };
+const parts = {
+  chain: secondExport,
+  export: wholeExport,
+  memory: memoryOfLargeFile,
+  hash: hashing,
+  engines: benchEngines,
+};
 
 try {
   const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
