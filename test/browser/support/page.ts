@@ -6,7 +6,7 @@ import { digestOf } from "../../../src/hash/index.ts";
 import type { Digest } from "../../../src/oci/digest.ts";
 
 export * from "../../../src/browser/index.ts";
-export { Database } from "../../../src/browser/indexeddb/database.ts";
+export { Database, deleteDatabase } from "../../../src/browser/indexeddb/database.ts";
 export { SCHEMA } from "../../../src/browser/indexeddb/schema.ts";
 export { readBlob, readBlobBytes, writeBlob } from "../../../src/content/index.ts";
 export { createExporter } from "../../../src/exporter/index.ts";
