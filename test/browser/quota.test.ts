@@ -1,18 +1,19 @@
 import type { CDPSession, Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { temporaryRoot } from "../support/temporary.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryDirectory } from "../support/temporary.ts";
 import { type StorePages, storePages } from "./support/pages.ts";
 
 let pages: StorePages;
 let page: Page;
 let session: CDPSession;
 
-beforeAll(async () => {
-  pages = await storePages(temporaryRoot());
+// Of its own for each: Chromium remembers for some seconds how much was free.
+beforeEach(async () => {
+  pages = await storePages(temporaryDirectory());
   page = await pages.open();
   session = await pages.context.newCDPSession(page);
 });
-afterAll(async () => {
+afterEach(async () => {
   await pages?.close();
 });
 
@@ -26,11 +27,11 @@ async function allow(bytes: number | undefined): Promise<void> {
 describe("storage that is full", () => {
   it("fails a write with what is needed and what is free; the store stays whole and the ingest can be gone on with", async () => {
     const name = "full";
+    await allow(12_000_000);
     const kept = await page.evaluate(async (name) => {
       const { content } = await slipway.openIndexedDB(name);
       return await slipway.put(content, 1, 3_000_000);
     }, name);
-    await allow(12_000_000);
     const failed = await page.evaluate(async (name) => {
       const { content, images, metadata } = await slipway.openIndexedDB(name);
       const size = 30_000_000;
@@ -80,36 +81,30 @@ describe("storage that is full", () => {
 
   it("lets what was begun be thrown away, which makes room", async () => {
     const name = "room";
-    await page.evaluate(() => slipway.deleteIndexedDB("full"));
     await allow(12_000_000);
-    try {
-      expect(
-        await page.evaluate(async (name) => {
-          const { content } = await slipway.openIndexedDB(name);
-          const failures = [
-            await slipway.failureOf(slipway.put(content, 1, 30_000_000, "r")),
-            await slipway.failureOf(content.abort("r")),
-          ];
-          const digest = await slipway.put(content, 2, 6_000_000);
-          const blobs = await slipway.verifyAll(content);
-          return [failures, blobs.length === 1 && blobs[0] === digest, await slipway.orphans(name)];
-        }, name),
-      ).toEqual([[expect.stringMatching(/^NO_SPACE: /), "nothing"], true, []]);
-    } finally {
-      await allow(undefined);
-    }
+    expect(
+      await page.evaluate(async (name) => {
+        const { content } = await slipway.openIndexedDB(name);
+        const failures = [
+          await slipway.failureOf(slipway.put(content, 1, 30_000_000, "r")),
+          await slipway.failureOf(content.abort("r")),
+        ];
+        const digest = await slipway.put(content, 2, 6_000_000);
+        const blobs = await slipway.verifyAll(content);
+        return [failures, blobs.length === 1 && blobs[0] === digest, await slipway.orphans(name)];
+      }, name),
+    ).toEqual([[expect.stringMatching(/^NO_SPACE: /), "nothing"], true, []]);
   });
 
   it("makes a commit fail that stores the last bytes; it can be tried again when there is room", async () => {
     const name = "commit";
-    await page.evaluate(() => slipway.deleteIndexedDB("room"));
+    await allow(1_000_000);
     await page.evaluate(async (name) => {
       const { content } = await slipway.openIndexedDB(name);
       const writer = await content.writer({ ref: "r" });
       await writer.write(slipway.sampleBytes(1, 1_900_000));
       Object.assign(globalThis, { writer, content });
     }, name);
-    await allow(1_000_000);
     const commit = () =>
       page.evaluate(async () => {
         const { writer } = globalThis as unknown as { writer: import("../../src/content/index.ts").ContentWriter };
