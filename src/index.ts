@@ -110,6 +110,7 @@ export {
   type BuildOptions,
   build,
   type IgnoreMatcher,
+  parseCommandLine,
   parseDockerignore,
 } from "./frontend/index.ts";
 export { type Hasher, type HasherFactory, hostHasher, pureHasher } from "./hash/index.ts";
