@@ -1,0 +1,16 @@
+import { type CollectedGarbage, collectGarbage, type GarbageRoot, type Snapshotter } from "slipway";
+import { snapshotContents } from "slipway/snapshots";
+import type { Stores } from "./stores.ts";
+
+/** Removes the blobs that neither an image nor a file needs. Nothing may be written to the working snapshot meanwhile. */
+export async function removeUnused(stores: Stores, snapshots: Snapshotter): Promise<CollectedGarbage> {
+  return await collectGarbage({ ...stores, roots: rootsOf(stores, snapshots) });
+}
+
+async function* rootsOf({ images }: Stores, snapshots: Snapshotter): AsyncGenerator<GarbageRoot, void, undefined> {
+  for (const { target } of await images.list()) yield target;
+  for await (const digest of snapshotContents(snapshots)) {
+    // A file is a leaf, whatever is in it: it is not to be read as a manifest.
+    yield { digest, size: 0, mediaType: "application/octet-stream" };
+  }
+}
