@@ -1,7 +1,12 @@
 import { coreSuites } from "./core.ts";
+import { indexedDBSuites } from "./indexeddb.ts";
 import { runSuites, type SuiteReport } from "./report.ts";
 
-/** The suite in a page. */
+/** The suite in a page: with the stores over IndexedDB. */
 export async function run(): Promise<readonly SuiteReport[]> {
-  return await runSuites({ ...coreSuites });
+  return await runSuites({
+    ...coreSuites,
+    ...indexedDBSuites("IndexedDB"),
+    ...indexedDBSuites("IndexedDB without Web Locks", { webLocks: false }),
+  });
 }
