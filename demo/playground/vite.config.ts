@@ -39,6 +39,7 @@ const config: UserConfig = defineConfig({
     ],
   },
   plugins: [contentSecurityPolicy()],
+  worker: { format: "es" },
   server: { host: "127.0.0.1" },
   preview: { host: "127.0.0.1", headers: { "content-security-policy": POLICY } },
   build: {

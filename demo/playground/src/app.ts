@@ -3,7 +3,7 @@ import { removeUnused } from "./model/garbage.ts";
 import type { Serial } from "./model/serial.ts";
 import type { Stores } from "./model/stores.ts";
 import type { Workspace } from "./model/workspace.ts";
-import { tellError } from "./views/notices.ts";
+import { forgetErrors, tellError } from "./views/notices.ts";
 
 /** What all parts of the page share. */
 export interface App {
@@ -22,6 +22,7 @@ export interface App {
  * @returns whether it went well
  */
 export async function attempt(doing: string, work: () => Promise<unknown>): Promise<boolean> {
+  forgetErrors(doing);
   try {
     await work();
     return true;

@@ -1,28 +1,17 @@
-import {
-  type ContentStore,
-  createMemoryContentStore,
-  createMemoryImageStore,
-  createMemoryMetadataStore,
-  type ImageStore,
-  type LeaseManager,
-  type MetadataStore,
-} from "slipway";
-import { createLeaseManager } from "slipway/content";
+import { deleteIndexedDB, type IndexedDBStore, openIndexedDB } from "slipway/browser";
 
-/** Where everything is kept. */
-export interface Stores {
-  readonly content: ContentStore;
-  readonly images: ImageStore;
-  readonly metadata: MetadataStore;
-  readonly leases: LeaseManager;
+/** Where everything is kept: files, layers, images and settings. */
+export type Stores = IndexedDBStore;
+
+const DATABASE = "slipway-playground";
+
+/** Opens the stores; the page and its worker each have them open. @param onLost told why they cannot be used any more */
+export async function openStores(onLost?: (reason: string) => void): Promise<Stores> {
+  return await openIndexedDB(DATABASE, { onClosed: onLost });
 }
 
-export async function openStores(): Promise<Stores> {
-  const metadata = createMemoryMetadataStore();
-  return {
-    content: createMemoryContentStore(),
-    images: createMemoryImageStore(),
-    metadata,
-    leases: createLeaseManager(metadata),
-  };
+/** Deletes all that the playground keeps. */
+export async function deleteEverything(stores: Stores): Promise<void> {
+  await stores.close();
+  await deleteIndexedDB(DATABASE);
 }

@@ -1,7 +1,6 @@
 import {
   createSnapshotter,
   isSlipwayError,
-  type Ref,
   type SnapshotInfo,
   type Snapshotter,
   type Tree,
@@ -118,12 +117,6 @@ export class Workspace {
       this.#work = await this.snapshots.prepare(WORK, this.#state.layers.at(-2)?.key);
       await this.#refresh();
     });
-  }
-
-  /** The top layer, held until it is released. */
-  async top(): Promise<Ref | undefined> {
-    const key = this.#state.layers.at(-1)?.key;
-    return key === undefined ? undefined : await this.snapshots.get(key);
   }
 
   async #restart(parent: string | undefined): Promise<void> {

@@ -1,12 +1,12 @@
 import { type App, attempt, tidy } from "../app.ts";
-import { buildImage } from "../model/build.ts";
+import { buildInWorker } from "../model/build-client.ts";
 import { listStoredImages, openStoredImage, type StoredImage } from "../model/images.ts";
 import { readSettings, type Settings } from "../model/settings.ts";
 import type { WorkspaceState } from "../model/workspace.ts";
 import { button, byId, h } from "./dom.ts";
 import { downloadControl } from "./download-control.ts";
 import { imageView } from "./image-view.ts";
-import { tell, tellError } from "./notices.ts";
+import { forgetErrors, tell, tellError } from "./notices.ts";
 import { ProgressList } from "./progress-list.ts";
 
 /** What the other parts of the page can ask for. */
@@ -16,6 +16,8 @@ export interface BuildPanel {
   /** Takes an image away that is shown. */
   readonly close: (digest: string) => void;
 }
+
+const BUILDING = "Building the image";
 
 /** Builds the image, shows how far that is and what comes of it. */
 export function buildPanel(app: App, settings: () => Settings): BuildPanel {
@@ -55,7 +57,7 @@ export function buildPanel(app: App, settings: () => Settings): BuildPanel {
       if (workspace.state.uncommitted.changes.length > 0) await workspace.commit();
       const top = workspace.state.layers.at(-1);
       if (top === undefined) return;
-      const descriptor = await buildImage(stores, workspace.snapshots, top.key, request, {
+      const descriptor = await buildInWorker(top.key, request, {
         signal,
         onProgress: (event) => progress.show(event),
         onWarning: (message) => warnings.append(h("li", {}, message)),
@@ -65,7 +67,7 @@ export function buildPanel(app: App, settings: () => Settings): BuildPanel {
       if (image !== undefined) await open(image);
     } catch (error) {
       if (signal.aborted) tell("The build was cancelled. Nothing of it stays.");
-      else tellError("Building the image", error);
+      else tellError(BUILDING, error);
     } finally {
       running = undefined;
       cancel.hidden = true;
@@ -78,6 +80,7 @@ export function buildPanel(app: App, settings: () => Settings): BuildPanel {
     running = new AbortController();
     start.disabled = true;
     cancel.hidden = false;
+    forgetErrors(BUILDING);
     progress.clear();
     warnings.replaceChildren();
     result.replaceChildren();

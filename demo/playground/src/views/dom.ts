@@ -27,6 +27,11 @@ export function button(label: string, onclick: () => void, properties: Propertie
   return h("button", { type: "button", ...properties, onclick }, label);
 }
 
+/** The head of a table's column; numbers stand on the right. */
+export function columnHead(text: string): HTMLElement {
+  return h("th", { scope: "col", class: text === "Size" ? "size" : text === "Actions" ? "actions" : undefined }, text);
+}
+
 /** An element of the page. */
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);

@@ -60,7 +60,7 @@ export class Editor {
     if (!this.#dirty || area === undefined) return;
     const path = this.#path;
     const text = area.value;
-    this.#status.textContent = "Saving …";
+    this.#status.textContent = "Saving…";
     this.#dirty = false;
     try {
       await this.#app.workspace.edit(async (work) => {

@@ -4,7 +4,7 @@ import { formatBytes } from "../format.ts";
 import { type Addition, addArchives, addDropped, addFiles, isArchiveName } from "../model/additions.ts";
 import { describeChanges, summarise } from "../model/changes.ts";
 import { askText, choose, confirmLoss } from "./dialog.ts";
-import { button, byId, h } from "./dom.ts";
+import { button, byId, h, shownName } from "./dom.ts";
 import { onDrop } from "./drop.ts";
 import { Editor } from "./editor.ts";
 import { tell } from "./notices.ts";
@@ -26,19 +26,18 @@ export function filesPanel(app: App): void {
 
   const selection = (label: string, act: (path: string) => Promise<void>): HTMLButtonElement =>
     button(label, () => void act(tree.selected));
-  const renameButton = selection("Rename …", rename);
+  const renameButton = selection("Rename…", rename);
   const removeButton = selection("Delete", remove);
   const files = picker({ multiple: true }, addPicked);
   const folder = picker({ webkitdirectory: true }, addPicked);
-  const where = h("span", { class: "dim where" });
+  const where = byId("files-where");
   byId("file-tools").append(
-    button("New file …", () => void newFile()),
-    button("New folder …", () => void newFolder()),
-    button("Add files …", () => files.click()),
-    button("Add folder …", () => folder.click()),
+    button("New file…", () => void newFile()),
+    button("New folder…", () => void newFolder()),
+    button("Add files…", () => files.click()),
+    button("Add folder…", () => folder.click()),
     renameButton,
     removeButton,
-    where,
     files,
     folder,
   );
@@ -56,7 +55,7 @@ export function filesPanel(app: App): void {
     const nothing = tree.selected === "/";
     renameButton.disabled = nothing;
     removeButton.disabled = nothing;
-    where.textContent = `New things go into ${tree.directory}`;
+    where.textContent = `New things go into ${shownName(tree.directory)}`;
   }
 
   async function newFile(): Promise<void> {

@@ -4,7 +4,7 @@ import { formatBytes, shortDigest } from "../format.ts";
 import { archiveName, dockerCommands } from "../model/archive.ts";
 import type { ImageDocument, OpenedImage } from "../model/images.ts";
 import { copyButton } from "./copy-button.ts";
-import { h } from "./dom.ts";
+import { columnHead, h } from "./dom.ts";
 import { jsonView } from "./json-view.ts";
 
 /** An image: digest, layers, documents, and how Docker gets it. @param download the control that downloads it */
@@ -54,7 +54,7 @@ function layerTable({ layers, diffIDs, platform }: ImageManifest, several: boole
       "table",
       {},
       h("caption", {}, title),
-      h("thead", {}, h("tr", {}, ...["#", "Digest", "diffID", "Size"].map((text) => h("th", { scope: "col" }, text)))),
+      h("thead", {}, h("tr", {}, ...["#", "Digest", "diffID", "Size"].map((text) => columnHead(text)))),
       h(
         "tbody",
         {},

@@ -3,7 +3,7 @@ import { describeError, formatBytes, shortDigest } from "../format.ts";
 import { deleteStoredImage, listStoredImages, openStoredImage, type StoredImage } from "../model/images.ts";
 import type { BuildPanel } from "./build-panel.ts";
 import { confirmLoss } from "./dialog.ts";
-import { button, byId, h } from "./dom.ts";
+import { button, byId, columnHead, h } from "./dom.ts";
 import { tell } from "./notices.ts";
 
 /** The images that are stored, also from earlier visits. */
@@ -21,7 +21,7 @@ export async function imagesPanel(app: App, panel: BuildPanel): Promise<void> {
       );
       return;
     }
-    const heads = ["Name", "Digest", "Size", ""].map((text) => h("th", { scope: "col" }, text));
+    const heads = ["Name", "Digest", "Size", "Actions"].map((text) => columnHead(text));
     container.replaceChildren(
       h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows))),
     );
@@ -48,7 +48,7 @@ export async function imagesPanel(app: App, panel: BuildPanel): Promise<void> {
         button("Open", () => void attempt(`Opening ${name}`, () => panel.open(image)), {
           "aria-label": `Open ${name}`,
         }),
-        button("Delete …", () => void remove(image, name), { "aria-label": `Delete ${name}` }),
+        button("Delete…", () => void remove(image, name), { "aria-label": `Delete ${name}` }),
       ),
     );
   }

@@ -17,8 +17,10 @@ export function layersPanel(app: App): void {
   const { workspace } = app;
   const list = h("ol", { class: "layer-list" });
   const commit = button("Commit layer", () => void attempt("Committing the layer", commitLayer), { class: "primary" });
-  const discard = button("Discard changes …", () => void discardChanges());
-  const remove = button("Remove top layer …", () => void removeTop());
+  const discard = button("Discard changes…", () => void discardChanges());
+  const remove = button("Remove layer…", () => void removeTop(), {
+    title: "Remove the topmost layer",
+  });
   byId("layers").append(list, h("div", { class: "tools" }, commit, discard, remove));
   workspace.subscribe(update);
 
@@ -64,7 +66,7 @@ function layer(key: string, title: string, changes: ChangeSummary, open: boolean
   const head = [
     h("strong", {}, title),
     h("span", {}, said),
-    h("span", { class: "size dim" }, formatBytes(changes.bytes)),
+    h("span", { class: "size dim" }, changes.bytes === 0 ? "" : formatBytes(changes.bytes)),
   ];
   if (changes.changes.length === 0) return h("div", { class: "summary" }, ...head);
   return h("details", { "data-key": key, open }, h("summary", {}, ...head), changeList(changes.changes));

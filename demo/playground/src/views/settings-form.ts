@@ -7,18 +7,20 @@ interface Field {
   readonly label: string;
   readonly hint: string;
   readonly lines?: true;
+  /** Two stand side by side. */
+  readonly half?: true;
 }
 
 const FIELDS: readonly Field[] = [
   { name: "name", label: "Name", hint: "hello:1, or several" },
   { name: "entrypoint", label: "Entrypoint", hint: 'Words, or ["/bin/app", "-v"]' },
   { name: "cmd", label: "Arguments", hint: "What follows the entrypoint by default" },
-  { name: "workingDir", label: "Working directory", hint: "/ by default" },
-  { name: "user", label: "User", hint: "Name or number; root by default" },
-  { name: "ports", label: "Ports", hint: "80, 53/udp" },
+  { name: "workingDir", label: "Working directory", hint: "/ by default", half: true },
+  { name: "user", label: "User", hint: "Name or number; root by default", half: true },
+  { name: "ports", label: "Ports", hint: "80, 53/udp", half: true },
+  { name: "platforms", label: "Platforms", hint: "Several make an index", half: true },
   { name: "env", label: "Environment", hint: "KEY=VALUE, one on each line", lines: true },
   { name: "labels", label: "Labels", hint: "KEY=VALUE, one on each line", lines: true },
-  { name: "platforms", label: "Platforms", hint: "linux/amd64, linux/arm64: several make an index" },
 ];
 
 const CHECK_AFTER_MS = 250;
@@ -51,7 +53,7 @@ export function settingsForm(app: App, saved: Settings): () => Settings {
     void attempt("Remembering the settings", () => app.serial.run(() => saveSettings(app.stores.metadata, read())));
   }
 
-  function fieldOf({ name, label, hint, lines }: Field): HTMLElement {
+  function fieldOf({ name, label, hint, lines, half }: Field): HTMLElement {
     const id = `setting-${name}`;
     const described = `${id}-hint ${id}-problem`;
     const properties = { id, name, spellcheck: "false", autocapitalize: "off", "aria-describedby": described };
@@ -73,7 +75,7 @@ export function settingsForm(app: App, saved: Settings): () => Settings {
     };
     return h(
       "div",
-      { class: "field" },
+      { class: half ? "field half" : "field" },
       h("label", { for: id }, label),
       input,
       h("p", { id: `${id}-hint`, class: "hint dim" }, hint),
@@ -89,6 +91,6 @@ export function settingsForm(app: App, saved: Settings): () => Settings {
       h("option", { value: "uncompressed" }, "none"),
     );
     inputs.set("compression", select);
-    return h("div", { class: "field" }, h("label", { for: "setting-compression" }, "Compression"), select);
+    return h("div", { class: "field half" }, h("label", { for: "setting-compression" }, "Compression"), select);
   }
 }
