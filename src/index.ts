@@ -36,6 +36,7 @@ export {
   blobSource,
   bytesSource,
   type ReopenableSource,
+  toBlob,
   toReadableStream,
 } from "./bytes.ts";
 export {
