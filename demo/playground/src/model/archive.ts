@@ -2,14 +2,12 @@ import {
   type ArchiveFormat,
   type ContentStore,
   type OperationOptions,
+  toBlob,
   type WriteArchiveOptions,
   writeArchive,
 } from "slipway";
 import { familiarName, parseReference } from "slipway/oci";
 import type { StoredImage } from "./images.ts";
-
-/** How large a part of an archive may become in memory: then the browser takes it, and may put it on disk. */
-const PART = 4 * 1024 * 1024;
 
 /** What a download is told. */
 export interface DownloadHooks extends OperationOptions {
@@ -39,7 +37,7 @@ export async function downloadArchive(
   const options: WriteArchiveOptions = { ...hooks, format };
   const picker = (window as PickingWindow).showSaveFilePicker;
   if (picker === undefined) {
-    offer(await archiveBlob(writeArchive(source, options)), name);
+    offer(await toBlob(writeArchive(source, options), { type: "application/x-tar" }), name);
     return name;
   }
   let file: FileSystemFileHandle;
@@ -72,31 +70,13 @@ interface PickingWindow {
 async function writeFile(file: FileSystemFileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const writable = await file.createWritable();
   try {
-    for await (const chunk of chunks) await writable.write(copyOf(chunk));
+    for await (const chunk of chunks) await writable.write(new Uint8Array(chunk));
     await writable.close();
   } catch (error) {
     await writable.abort().catch(() => undefined);
     throw error;
   }
 }
-
-async function archiveBlob(chunks: AsyncIterable<Uint8Array>): Promise<Blob> {
-  const parts: Blob[] = [];
-  let pending: Uint8Array<ArrayBuffer>[] = [];
-  let size = 0;
-  for await (const chunk of chunks) {
-    pending.push(copyOf(chunk));
-    size += chunk.byteLength;
-    if (size < PART) continue;
-    parts.push(new Blob(pending));
-    pending = [];
-    size = 0;
-  }
-  return new Blob([...parts, ...pending], { type: "application/x-tar" });
-}
-
-/** The chunk's array may be used again by who gave it. */
-const copyOf = (chunk: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(chunk);
 
 function offer(blob: Blob, name: string): void {
   const link = document.createElement("a");
