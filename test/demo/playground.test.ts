@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { slipway } from "../cli/support/slipway.ts";
 import { DOCKER_TOOLS, startDocker } from "../interop/support/docker.ts";
@@ -72,6 +73,17 @@ function executableCopy(): string {
   cpSync(folder, copy, { recursive: true });
   chmodSync(join(copy, "hello.sh"), 0o755);
   return copy;
+}
+
+/** A file that takes seconds to be compressed. */
+async function dropLargeFile(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    const parts = Array.from({ length: 768 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
+    data.items.add(new File(parts, "large.bin"));
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+  });
+  await treeItem(page, "/large.bin").waitFor({ timeout: 60_000 });
 }
 
 describe("the playground's image", () => {
@@ -255,13 +267,7 @@ describe("the playground", () => {
 
   it("leaves nothing of a build that was cancelled, and builds again", { timeout: 120_000 }, async () => {
     const { page } = await open();
-    await page.evaluate(() => {
-      const data = new DataTransfer();
-      const parts = Array.from({ length: 768 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
-      data.items.add(new File(parts, "large.bin"));
-      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
-    });
-    await treeItem(page, "/large.bin").waitFor({ timeout: 60_000 });
+    await dropLargeFile(page);
     await page.getByRole("button", { name: "Commit layer" }).click();
     await page.getByText("Layer 1").waitFor();
     const before = await inventoryOf(page);
@@ -272,6 +278,22 @@ describe("the playground", () => {
     await expect.poll(() => inventoryOf(page)).toEqual(before);
     expect(await page.locator("#images").textContent()).toContain("None yet");
     expect(await buildImage(page)).toMatch(/^sha256:/);
+  });
+
+  it("tidies up after a page that was closed while it built", { timeout: 120_000 }, async () => {
+    const { page, context } = await open();
+    await dropLargeFile(page);
+    await page.getByRole("button", { name: "Commit layer" }).click();
+    await page.getByText("Layer 1").waitFor();
+    const before = await inventoryOf(page);
+    await page.getByRole("button", { name: "Build image" }).click();
+    await page.getByText(/MB of/).first().waitFor();
+    await page.close();
+    const next = await context.newPage();
+    await next.goto(playground.origin);
+    await ready(next);
+    expect(await inventoryOf(next)).toEqual(before);
+    expect(await next.getByText("Layer 1").count()).toBe(1);
   });
 
   it("says in words what is wrong with a setting, at once and when building", async () => {

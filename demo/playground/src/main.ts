@@ -1,4 +1,5 @@
-import type { App } from "./app.ts";
+import { type App, attempt } from "./app.ts";
+import { removeLeftovers } from "./model/garbage.ts";
 import { becomeOnlyPage } from "./model/only-page.ts";
 import { Serial } from "./model/serial.ts";
 import { loadSettings } from "./model/settings.ts";
@@ -14,12 +15,13 @@ import { settingsForm } from "./views/settings-form.ts";
 import { storagePanel } from "./views/storage-panel.ts";
 
 async function start(): Promise<void> {
-  await becomeOnlyPage(() =>
+  const alone = await becomeOnlyPage(() =>
     tellUntil("The playground is open in another tab. Close that one, and this one goes on by itself."),
   );
   const stores = await openStores((reason) => tellError("Using the storage", lostStorage(reason)));
   const serial = new Serial();
   const workspace = await Workspace.open(stores, serial);
+  if (alone) await attempt("Tidying up", () => removeLeftovers(stores, workspace.snapshots));
   const app: App = { stores, workspace, serial, flush: { editor: async () => undefined }, stored: new Set() };
   filesPanel(app);
   layersPanel(app);

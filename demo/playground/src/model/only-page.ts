@@ -5,11 +5,12 @@ const PATIENCE_MS = 1_000;
  * Waits until no other page has the playground open: two that write the same files would undo each other's work. It then stays
  * the only one until it is closed.
  * @param wait called if that takes a while; what it gives is called when that is over
+ * @returns whether it is the only one for certain, which a page without locks cannot know
  */
-export async function becomeOnlyPage(wait: () => () => void): Promise<void> {
+export async function becomeOnlyPage(wait: () => () => void): Promise<boolean> {
   const { locks } = navigator as { readonly locks?: LockManager };
   // Pages without TLS that are not on localhost have none.
-  if (locks === undefined) return;
+  if (locks === undefined) return false;
   let end = (): void => undefined;
   const timer = setTimeout(() => {
     end = wait();
@@ -24,4 +25,5 @@ export async function becomeOnlyPage(wait: () => () => void): Promise<void> {
   });
   clearTimeout(timer);
   end();
+  return true;
 }
