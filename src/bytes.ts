@@ -76,6 +76,30 @@ export function toReadableStream(source: ByteSource): ReadableStream<Uint8Array>
   );
 }
 
+/** How large a part of a {@link toBlob} may become in memory before it is handed to the engine. */
+const BLOB_PART = 4 * 1024 * 1024;
+
+/**
+ * All bytes as one `Blob`, to be downloaded or stored. They are handed over in parts of some MiB as they come, which browsers may
+ * keep on disk: what does not fit into one array can fit into a `Blob`. A source that fails makes it reject with the same error.
+ * @param options `type` is the Blob's media type, default none
+ */
+export async function toBlob(source: ByteSource, options: { readonly type?: string } = {}): Promise<Blob> {
+  const parts: Blob[] = [];
+  let chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of chunksOf(source)) {
+    // A copy: whose chunk it is may use its array again.
+    chunks.push(new Uint8Array(chunk));
+    size += chunk.byteLength;
+    if (size < BLOB_PART) continue;
+    parts.push(new Blob(chunks));
+    chunks = [];
+    size = 0;
+  }
+  return new Blob([...parts, ...chunks], options);
+}
+
 /** The same bytes in chunks of exactly `size` bytes, the last one excepted. Each chunk is the reader's own copy. */
 export async function* rechunk(source: ByteSource, size: number): AsyncGenerator<Uint8Array, void, undefined> {
   let buffer = new Uint8Array(size);

@@ -36,6 +36,7 @@ export {
   blobSource,
   bytesSource,
   type ReopenableSource,
+  toBlob,
   toReadableStream,
 } from "./bytes.ts";
 export {
@@ -127,6 +128,7 @@ export {
   type FileSystemTreeSymlink,
   type IgnoreMatcher,
   type ModeOptions,
+  parseCommandLine,
   parseDockerignore,
   type SourceFilter,
   type SourceOptions,

@@ -1,6 +1,6 @@
 import type { HealthcheckOptions, ImageConfigOptions } from "../exporter/index.ts";
+import { parseCommandLine } from "../frontend/index.ts";
 import { SlipwayError } from "../index.ts";
-import { parseCommandLine, parseJsonArray } from "./words.ts";
 
 /** The flags of `build` that end up in the image's config, as commander has them. */
 export interface ConfigFlags {
@@ -80,7 +80,7 @@ function healthcheckOf(flags: ConfigFlags): HealthcheckOptions | undefined {
   }
   const isArray = command.trimStart().startsWith("[");
   return {
-    test: isArray ? ["CMD", ...parseJsonArray(command, "--healthcheck-cmd")] : ["CMD-SHELL", command],
+    test: isArray ? ["CMD", ...parseCommandLine(command, "--healthcheck-cmd")] : ["CMD-SHELL", command],
     interval: duration(details.interval, "--healthcheck-interval"),
     timeout: duration(details.timeout, "--healthcheck-timeout"),
     startPeriod: duration(details.startPeriod, "--healthcheck-start-period"),

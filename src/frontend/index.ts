@@ -1,6 +1,6 @@
 /**
  * The short form over the exporter: `build` puts files on a base, `addTar` and its like put what comes from elsewhere into a
- * snapshot, and `parseDockerignore` says which files are left out.
+ * snapshot, `parseDockerignore` says which files are left out, and `parseCommandLine` reads an entrypoint as people write it.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 export type { BuildBase } from "./base.ts";
 export type { BuildOptions } from "./build.ts";
 export { build } from "./build.ts";
+export { parseCommandLine } from "./command-words.ts";
 export type { IgnoreMatcher } from "./dockerignore.ts";
 export { parseDockerignore } from "./dockerignore.ts";
 export { type AddArchiveOptions, type AddedArchive, addArchive } from "./sources/archive.ts";

@@ -1,17 +1,20 @@
-import { SlipwayError } from "../index.ts";
+import { SlipwayError } from "../errors.ts";
 
 /**
- * What `--entrypoint` and `--cmd` take: a JSON array of strings as it is, or words as a shell splits them, by blanks, quotes
- * and backslashes. Nothing is expanded and no shell runs the result, so what would need one is refused.
- * @throws SlipwayError `INVALID_OPTION`
+ * A command as people write it, for `entrypoint` and `cmd` of an image's config: a JSON array of strings as it is, or words as a
+ * shell splits them, by blanks, quotes and backslashes. Nothing is expanded and no shell runs the result, so what would need one
+ * is refused.
+ * @param option names the field or flag in messages, default `command`
+ * @returns the words; none for text that is blank
+ * @throws SlipwayError `INVALID_OPTION` saying what is wrong and how to write it
  */
-export function parseCommandLine(text: string, option: string): readonly string[] {
+export function parseCommandLine(text: string, option = "command"): readonly string[] {
   if (text.trimStart().startsWith("[")) return parseJsonArray(text, option);
   return splitWords(text, option);
 }
 
 /** @throws SlipwayError `INVALID_OPTION` unless it is a JSON array of strings */
-export function parseJsonArray(text: string, option: string): readonly string[] {
+function parseJsonArray(text: string, option: string): readonly string[] {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,0 +1,60 @@
+import { createExporter, type Descriptor, isSlipwayError, type OperationOptions, type Snapshotter } from "slipway";
+import { withLease } from "slipway/content";
+import type { ImageRequest } from "./settings.ts";
+import type { Stores } from "./stores.ts";
+
+/** What a build is told besides its request. */
+export interface BuildHooks extends OperationOptions {
+  readonly onWarning: (message: string) => void;
+}
+
+/**
+ * Makes an image of the layers up to `top` and gives it its names. What it writes is safe from garbage collections until it has
+ * them. A build that fails or is cancelled leaves blobs that nothing refers to, and no name.
+ * @returns the manifest, or the index of an image for several platforms
+ */
+export async function buildImage(
+  stores: Stores,
+  snapshots: Snapshotter,
+  top: string,
+  request: ImageRequest,
+  { signal, onProgress, onWarning }: BuildHooks,
+): Promise<Descriptor> {
+  const { names, config, platforms, compression } = request;
+  const lease = await stores.leases.create();
+  const ref = await snapshots.get(top);
+  try {
+    const replaced = await imagesNamed(stores, names);
+    const exporter = createExporter({ ...stores, content: withLease(stores.content, lease), snapshots });
+    const job = exporter.resolve({ name: names, compression, onWarning });
+    const [only] = platforms;
+    const image =
+      platforms.length === 1
+        ? await job.export(ref, { config, platform: only, signal, onProgress })
+        : await job.export(
+            platforms.map((platform) => ({ platform, ref })),
+            { config, signal, onProgress },
+          );
+    for (const [name, digest] of replaced) {
+      if (digest !== image.digest)
+        onWarning(`The name ${name} stood for ${digest} before, and stands for this image now.`);
+    }
+    return image.descriptor;
+  } finally {
+    ref.release();
+    await lease.release();
+  }
+}
+
+/** What the names stand for now. */
+async function imagesNamed({ images }: Stores, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const name of names) {
+    try {
+      found.set(name, (await images.get(name)).target.digest);
+    } catch (error) {
+      if (!isSlipwayError(error, "NOT_FOUND")) throw error;
+    }
+  }
+  return found;
+}
