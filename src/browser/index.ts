@@ -1,0 +1,52 @@
+/**
+ * The edge for browsers: IndexedDB as a store that several pages share, and what the browser says about its storage.
+ *
+ * @example
+ * ```ts
+ * import { openIndexedDB } from "slipway/browser";
+ * import { createExporter } from "slipway/exporter";
+ * import { createSnapshotter } from "slipway/snapshots";
+ *
+ * const store = await openIndexedDB("playground");
+ * const snapshots = createSnapshotter(store);
+ * const exporter = createExporter({ ...store, snapshots });
+ * ```
+ *
+ * @module
+ */
+
+export type { ClosedReason } from "./indexeddb/database.ts";
+export type { IndexedDBOptions, IndexedDBStore } from "./open-indexeddb.ts";
+export { deleteIndexedDB, openIndexedDB } from "./open-indexeddb.ts";
+export type { StorageEstimate } from "./storage.ts";
+export { requestPersistentStorage, storageEstimate } from "./storage.ts";
+
+// Types of other rooms that the above mention.
+
+export type { ByteRange } from "../bytes.ts";
+export type {
+  CommitOptions,
+  ContentInfo,
+  ContentStore,
+  ContentWriter,
+  IngestStatus,
+  Lease,
+  LeaseManager,
+  WriterOptions,
+} from "../content/index.ts";
+export type { Layer, LayerWarning } from "../diff/index.ts";
+export type { FlightControl, MadeLayer, RecordedLayer, SharedOperation } from "../exporter/index.ts";
+export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Image, ImageStore } from "../images/index.ts";
+export type {
+  Annotations,
+  Descriptor,
+  Digest,
+  DigestAlgorithm,
+  JsonMap,
+  JsonNumber,
+  JsonValue,
+  Platform,
+} from "../oci/index.ts";
+export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
+export type { MetadataStore } from "../snapshots/index.ts";
