@@ -42,6 +42,8 @@ export type SlipwayErrorCode =
   | "AMBIGUOUS_DOCUMENT"
   /** A tar that is truncated, or has a header that cannot be read. */
   | "INVALID_TAR"
+  /** A zip that is truncated, damaged, or could be read in two ways. */
+  | "INVALID_ZIP"
   /** A gzip or zstd stream that is truncated or corrupt. */
   | "INVALID_COMPRESSION"
   /** An archive or layout directory that is not a container image. */

@@ -105,12 +105,31 @@ export {
   type SharedOperation,
 } from "./exporter/index.ts";
 export {
+  type AddArchiveOptions,
+  type AddedArchive,
+  type AddedEntries,
+  type AddFileSystemTreeOptions,
+  type AddFilesOptions,
+  type AddTarOptions,
+  type AddZipOptions,
+  addArchive,
+  addFileSystemTree,
+  addFiles,
+  addTar,
+  addZip,
   type BuildBase,
   type BuildFile,
   type BuildOptions,
   build,
+  type FileSystemTree,
+  type FileSystemTreeDirectory,
+  type FileSystemTreeFile,
+  type FileSystemTreeSymlink,
   type IgnoreMatcher,
+  type ModeOptions,
   parseDockerignore,
+  type SourceFilter,
+  type SourceOptions,
 } from "./frontend/index.ts";
 export { type Hasher, type HasherFactory, hostHasher, pureHasher } from "./hash/index.ts";
 export { createMemoryImageStore, type Image, type ImageStore } from "./images/index.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parseDockerignore } from "../frontend/index.ts";
 import { isSlipwayError } from "../index.ts";
-import type { EntryFilter } from "../node/index.ts";
+import type { SourceFilter } from "../node/index.ts";
 import { readDocument } from "../node/index.ts";
 
 /**
@@ -9,7 +9,7 @@ import { readDocument } from "../node/index.ts";
  * @throws SlipwayError `INVALID_ARGUMENT` naming file and line, `IS_A_DIRECTORY`,
  *   `UNSUPPORTED` if it is no regular file, `PERMISSION_DENIED`, `IO`
  */
-export async function readIgnoreFile(directory: string): Promise<EntryFilter | undefined> {
+export async function readIgnoreFile(directory: string): Promise<SourceFilter | undefined> {
   const path = join(directory, ".dockerignore");
   let text: Uint8Array;
   try {

@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import type { EntryFilter } from "../node/index.ts";
+import type { SourceFilter } from "../node/index.ts";
 
 /**
  * Keeps what a build writes out of what it reads: with `slipway build . -o …,dest=image.tar` the image of yesterday would be in the
@@ -11,9 +11,9 @@ import type { EntryFilter } from "../node/index.ts";
 export async function withoutOutputs(
   directory: string,
   outputs: readonly string[],
-  filter: EntryFilter | undefined,
+  filter: SourceFilter | undefined,
   onLeftOut: (output: string) => void,
-): Promise<EntryFilter | undefined> {
+): Promise<SourceFilter | undefined> {
   const root = await realpath(directory).catch(() => undefined);
   if (root === undefined) return filter;
   const inside = new Map<string, string>();

@@ -1,4 +1,3 @@
-import { bytesEqual } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { toDigest } from "../hash/index.ts";
@@ -9,6 +8,7 @@ import type { StoredContent, WritableSnapshot } from "../snapshots/snapshotter.t
 import type { DirectoryNode, NodeAttributes } from "../snapshots/tree.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { LayerDirectory } from "./layer-directory.ts";
+import { setAttributes } from "./set-attributes.ts";
 import { AUFS_PREFIX, OPAQUE_MARKER, WHITEOUT_PREFIX } from "./whiteout.ts";
 
 /** How entries are applied. */
@@ -85,7 +85,7 @@ export class LayerApplier {
     touch(directories);
     const existing = directory.entries.get(name);
     if (entry.type === "directory" && existing?.type === "directory") {
-      await this.#setAttributes(path, entry, { replaceXattrs: true });
+      await setAttributes(this.#work, path, attributesOf(entry), { replaceXattrs: true });
       directory.put(name, existing);
       return;
     }
@@ -145,26 +145,8 @@ export class LayerApplier {
     if (linked.type === "directory") throw new SlipwayError("INVALID_PATH", `${doing}, which is a directory`);
     await this.#work.link(pathOf(named), path);
     // Tools that write xattrs only with the first name must not take them away with the others.
-    await this.#setAttributes(path, entry, { replaceXattrs: false });
+    await setAttributes(this.#work, path, attributesOf(entry), { replaceXattrs: false });
     return linked;
-  }
-
-  async #setAttributes(path: string, entry: TarEntry, { replaceXattrs }: { replaceXattrs: boolean }): Promise<void> {
-    const { node } = await this.#work.lstat(path);
-    const itself = { followSymlinks: false };
-    if (node.uid !== entry.uid || node.gid !== entry.gid) await this.#work.chown(path, entry.uid, entry.gid, itself);
-    // There is no way to change the mode of a symlink, and none has a meaning.
-    if (node.type !== "symlink" && node.mode !== modeOf(entry)) await this.#work.chmod(path, modeOf(entry));
-    if (replaceXattrs) {
-      for (const name of node.xattrs?.keys() ?? []) {
-        if (!entry.xattrs?.has(name)) await this.#work.removexattr(path, name, itself);
-      }
-    }
-    for (const [name, value] of entry.xattrs ?? []) {
-      const current = node.xattrs?.get(name);
-      if (current === undefined || !bytesEqual(current, value)) await this.#work.setxattr(path, name, value, itself);
-    }
-    if (node.mtime !== entry.mtime) await this.#work.utimes(path, entry.mtime, itself);
   }
 
   /** A whiteout: what lower layers have under the name is hidden; what this layer has brought stays. */
@@ -215,9 +197,7 @@ const shown = (name: string): string => (name.length > 200 ? `${name.slice(0, 20
 
 const parentOf = ({ path }: Target): string => path.slice(0, path.lastIndexOf("/"));
 
-const modeOf = (entry: TarEntry): number => entry.mode & 0o7777;
-
 function attributesOf(entry: TarEntry): NodeAttributes {
   const { uid, gid, mtime, xattrs } = entry;
-  return { mode: modeOf(entry), uid, gid, mtime, ...(xattrs === undefined ? {} : { xattrs }) };
+  return { mode: entry.mode & 0o7777, uid, gid, mtime, ...(xattrs === undefined ? {} : { xattrs }) };
 }

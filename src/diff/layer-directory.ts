@@ -2,8 +2,9 @@ import type { Leaf } from "../snapshots/node.ts";
 import type { DirectoryNode } from "../snapshots/tree.ts";
 
 /**
- * A directory as the applier sees it: what is in it now, and what of that the layer itself has brought. It lets paths be
- * resolved and opaque directories be cleared without asking the snapshot; directories of the lower tree open as they are needed.
+ * A directory as those see it who put entries into a snapshot: what is in it now, and what of that the layer itself (or another
+ * source of entries) has brought. It lets paths be resolved and opaque directories be cleared without asking the snapshot;
+ * directories of the lower tree open as they are needed.
  */
 export class LayerDirectory {
   readonly type = "directory" as const;

@@ -5,11 +5,9 @@ import type { ExportedImage, Exporter, ExporterOptions, ExporterStores, Platform
 import { type Platform, parsePlatform } from "../oci/platform.ts";
 import type { OperationOptions } from "../progress.ts";
 import { createSnapshotter } from "../snapshots/create-snapshotter.ts";
-import type { AttributeOptions, FileContent, Ref, Snapshotter, WritableSnapshot } from "../snapshots/snapshotter.ts";
+import type { Ref, Snapshotter, WritableSnapshot } from "../snapshots/snapshotter.ts";
 import { BUILD_LABEL, type BuildBase, baseSnapshot, type PlatformBase, selectBases, temporaryKey } from "./base.ts";
-
-/** A file for {@link build}: its content, or content with attributes. */
-export type BuildFile = FileContent | (AttributeOptions & { readonly content: FileContent });
+import { addFiles, type BuildFile } from "./sources/files.ts";
 
 /** What {@link build} makes an image of. */
 export interface BuildOptions extends Omit<ExporterStores, "snapshots">, OperationOptions {
@@ -108,20 +106,12 @@ async function fillSnapshot(
   const key = temporaryKey("build");
   const work = await snapshots.prepare(key, parent, { labels: { [BUILD_LABEL]: "temporary" } });
   made.add(key);
-  for (const [path, file] of Object.entries(files)) {
-    signal?.throwIfAborted();
-    const { content, ...attributes } = isFileWithAttributes(file) ? file : { content: file };
-    await work.writeFile(path, content, { ...attributes, signal });
-  }
+  await addFiles(work, files, { signal });
   await fill?.(work, { signal, onProgress });
   const ref = await snapshots.commit(`${key}-done`, key);
   made.hold(ref);
   return ref;
 }
-
-/** Of all that a file's content can be, only this has a property `content`. */
-const isFileWithAttributes = (file: BuildFile): file is Exclude<BuildFile, FileContent> =>
-  typeof file === "object" && "content" in file;
 
 interface Target {
   readonly platform: Platform;

@@ -1,11 +1,26 @@
 /**
- * The short form over the exporter: `build` puts files on a base, and `parseDockerignore` says which files are left out.
+ * The short form over the exporter: `build` puts files on a base, `addTar` and its like put what comes from elsewhere into a
+ * snapshot, and `parseDockerignore` says which files are left out.
  *
  * @module
  */
 
 export type { BuildBase } from "./base.ts";
-export type { BuildFile, BuildOptions } from "./build.ts";
+export type { BuildOptions } from "./build.ts";
 export { build } from "./build.ts";
 export type { IgnoreMatcher } from "./dockerignore.ts";
 export { parseDockerignore } from "./dockerignore.ts";
+export { type AddArchiveOptions, type AddedArchive, addArchive } from "./sources/archive.ts";
+export {
+  type AddFileSystemTreeOptions,
+  addFileSystemTree,
+  type FileSystemTree,
+  type FileSystemTreeDirectory,
+  type FileSystemTreeFile,
+  type FileSystemTreeSymlink,
+} from "./sources/file-system-tree.ts";
+export { type AddFilesOptions, addFiles, type BuildFile } from "./sources/files.ts";
+export type { ModeOptions } from "./sources/modes.ts";
+export type { AddedEntries, SourceFilter, SourceOptions } from "./sources/options.ts";
+export { type AddTarOptions, addTar } from "./sources/tar.ts";
+export { type AddZipOptions, addZip } from "./sources/zip.ts";

@@ -1,40 +1,21 @@
 import { lstatSync } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { SlipwayError } from "../errors.ts";
-import { type OperationOptions, runStep } from "../progress.ts";
-import { joinPath, splitPath } from "../snapshots/path.ts";
+import type { AddedEntries, SourceOptions } from "../frontend/sources/options.ts";
+import { addTree } from "../frontend/sources/tree-adder.ts";
+import { isPortableXattr } from "../frontend/sources/xattrs.ts";
 import type { WritableSnapshot } from "../snapshots/snapshotter.ts";
 import { DirectoryAdder } from "./directory-adder.ts";
-import { type EntryFilter, walkDirectory } from "./directory-walk.ts";
+import { walkDirectory } from "./directory-walk.ts";
 import { hostError } from "./host-error.ts";
-import { isPortableXattr, readXattrs, type XattrsByPath } from "./xattrs.ts";
+import { readXattrs, type XattrsByPath } from "./xattrs.ts";
 
 /** How a directory is read. */
-export interface AddDirectoryOptions extends OperationOptions {
-  /** Where it comes in the snapshot. Default `/`. Missing directories on the way are made (0755, owner 0:0). */
-  readonly dest?: string | undefined;
-  /** Keep user and group ids. Default: 0:0. */
-  readonly preserveOwner?: boolean | undefined;
-  /** Keep mtimes, in whole seconds rounded down. Default: the epoch. */
-  readonly preserveMtime?: boolean | undefined;
-  /** Seconds since 1970: later mtimes become this one. Only with `preserveMtime`. */
-  readonly sourceDateEpoch?: number | undefined;
-  /** What is taken. Default all. */
-  readonly filter?: EntryFilter | undefined;
+export interface AddDirectoryOptions extends SourceOptions {
   /** Default true. False: a symlink to a directory is refused. */
   readonly followRoot?: boolean | undefined;
   /** Which extended attributes are read: `true` (default) the portable ones, `false` none, or by name. Needs `getfattr`. */
   readonly xattrs?: boolean | ((name: string) => boolean) | undefined;
-  /** Called with what was left out, or could not be read. */
-  readonly onWarning?: ((message: string) => void) | undefined;
-}
-
-/** What was read. */
-export interface AddedDirectory {
-  /** Number of entries, the directory itself not among them. */
-  readonly entries: number;
-  /** Bytes of all files, each hard linked one once. */
-  readonly size: number;
 }
 
 /**
@@ -52,30 +33,18 @@ export async function addDirectory(
   work: WritableSnapshot,
   hostDirectory: string,
   options: AddDirectoryOptions = {},
-): Promise<AddedDirectory> {
+): Promise<AddedEntries> {
   options.signal?.throwIfAborted();
   const root = await rootOf(hostDirectory, options.followRoot ?? true);
   const name = `reading ${hostDirectory}`;
-  return await runStep(options.onProgress, { id: name, name }, async (report) => {
-    const dest = joinPath(splitPath(options.dest ?? "/", "Cannot add a directory").names);
+  return await addTree(work, options, { name, filtered: true }, async (adder) => {
     const { xattrs: wanted = true, onWarning, signal } = options;
     const xattrs: XattrsByPath =
       wanted === false
         ? new Map()
         : await readXattrs(root, { filter: wanted === true ? isPortableXattr : wanted, onWarning, signal });
-    if (dest !== "/") await work.mkdir(dest, { recursive: true });
-    const adder = new DirectoryAdder(work, (await work.tree()).root, dest, xattrs, report, options);
-    try {
-      for await (const entry of walkDirectory(root, options.filter)) {
-        signal?.throwIfAborted();
-        await adder.add(entry);
-      }
-      return await adder.finish();
-    } catch (error) {
-      await adder.stop(error);
-      signal?.throwIfAborted();
-      throw error;
-    }
+    const directory = new DirectoryAdder(adder, xattrs);
+    for await (const entry of walkDirectory(root, options.filter)) await directory.add(entry);
   });
 }
 

@@ -2,13 +2,8 @@ import { type BigIntStats, lstatSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { compareBytes } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
+import type { SourceFilter } from "../frontend/sources/options.ts";
 import { errnoOf, hostError } from "./host-error.ts";
-
-/**
- * Which entries of a directory are taken, by path relative to it: `true`, `false` (for a directory: not itself, but what is in
- * it is asked for) or `"skip-tree"` (nothing in it is asked for).
- */
-export type EntryFilter = (relativePath: string, isDirectory: boolean) => boolean | "skip-tree";
 
 /** One entry of a real directory. */
 export interface HostEntry {
@@ -29,7 +24,7 @@ const REPLACEMENT = "\ufffd";
  */
 export async function* walkDirectory(
   root: string,
-  filter: EntryFilter = () => true,
+  filter: SourceFilter = () => true,
 ): AsyncGenerator<HostEntry, void, undefined> {
   const stack = [
     { hostPath: root, path: "", names: await namesOf(root), next: 0, entry: undefined as HostEntry | undefined },

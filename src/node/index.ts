@@ -16,11 +16,10 @@
  * @module
  */
 
-export type { AddDirectoryOptions, AddedDirectory } from "./directory-source.ts";
+export type { AddDirectoryOptions } from "./directory-source.ts";
 export { addDirectory } from "./directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions } from "./directory-store.ts";
 export { openDirectoryStore, openTemporaryStore } from "./directory-store.ts";
-export type { EntryFilter } from "./directory-walk.ts";
 export type { FileSourceOptions } from "./file-source.ts";
 export { fileSource, fileSourceOfSize } from "./file-source.ts";
 export { nodeHasher } from "./hasher.ts";
@@ -47,6 +46,7 @@ export type {
   WriterOptions,
 } from "../content/index.ts";
 export type { SlipwayError, SlipwayErrorCode } from "../errors.ts";
+export type { AddedEntries, SourceFilter, SourceOptions } from "../frontend/index.ts";
 export type { Hasher, HasherFactory } from "../hash/index.ts";
 export type { Image, ImageStore } from "../images/index.ts";
 export type {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { SlipwayError } from "../errors.ts";
+import { isPortableXattr } from "../frontend/sources/xattrs.ts";
 import { decodeName } from "../tar/names.ts";
 import { errnoOf } from "./host-error.ts";
 
@@ -21,14 +22,6 @@ export type XattrsByPath = ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
 const LINE_LIMIT = 512 * 1024;
 
 const HOW_TO_HAVE_THEM = "install getfattr (the package attr), or switch reading of xattrs off";
-
-/**
- * Whether an attribute means the same on another machine. SELinux labels, ACLs and the like (`system.`) and what overlayfs notes
- * for itself belong to the host.
- */
-export function isPortableXattr(name: string): boolean {
-  return name !== "security.selinux" && !name.startsWith("system.") && !name.startsWith("trusted.overlay.");
-}
 
 /**
  * Reads the extended attributes of a whole tree, with the program `getfattr`: no runtime has a call for it. Where it cannot be

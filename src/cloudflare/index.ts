@@ -1,0 +1,56 @@
+/**
+ * The edge for Cloudflare Workers: an R2 bucket as a store. Everything else of Slipway runs in a Worker as it is, with or
+ * without `nodejs_compat`.
+ *
+ * @example
+ * ```ts
+ * import { build } from "slipway";
+ * import { openR2 } from "slipway/cloudflare";
+ *
+ * const store = openR2(env.BUCKET);
+ * const image = await build({ name: "demo/hello:1", files: { "/hello.txt": "hello\n" }, ...store });
+ * ```
+ *
+ * @module
+ */
+
+export type {
+  R2BucketLike,
+  R2GetOptionsLike,
+  R2ListOptionsLike,
+  R2MultipartUploadLike,
+  R2ObjectBodyLike,
+  R2ObjectLike,
+  R2ObjectsLike,
+  R2PutOptionsLike,
+  R2UploadedPartLike,
+} from "./r2/bucket.ts";
+export type { R2Timers } from "./r2/calls.ts";
+export { openR2, type R2Store, type R2StoreOptions } from "./r2-store.ts";
+
+// Types of other rooms that the above mention.
+
+export type { ByteRange } from "../bytes.ts";
+export type {
+  CommitOptions,
+  ContentInfo,
+  ContentStore,
+  ContentWriter,
+  IngestStatus,
+  Lease,
+  LeaseManager,
+  WriterOptions,
+} from "../content/index.ts";
+export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Image, ImageStore } from "../images/index.ts";
+export type {
+  Annotations,
+  Descriptor,
+  Digest,
+  DigestAlgorithm,
+  JsonMap,
+  JsonNumber,
+  JsonValue,
+  Platform,
+} from "../oci/index.ts";
+export type { MetadataStore } from "../snapshots/index.ts";

@@ -1,0 +1,196 @@
+import type { ByteRange } from "../../bytes.ts";
+import { checkWriterOptions, createIngestWriter, resumeExpectations } from "../../content/ingest.ts";
+import { resolveRange } from "../../content/range.ts";
+import type { ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "../../content/store.ts";
+import { isSlipwayError, SlipwayError } from "../../errors.ts";
+import type { HasherFactory } from "../../hash/hasher.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { R2Blobs } from "./blobs.ts";
+import type { R2Calls } from "./calls.ts";
+import { HeldIngest } from "./held-ingest.ts";
+import type { IngestRecord } from "./ingest-record.ts";
+import { inUse, type R2Ingests, type StoredIngest, statusOf } from "./ingests.ts";
+import { randomId } from "./random-id.ts";
+import { SegmentWriter, salvageUpload } from "./segment-writer.ts";
+import type { R2Data } from "./segments.ts";
+
+/** What an {@link R2ContentStore} works with. */
+export interface R2ContentOptions {
+  readonly calls: R2Calls;
+  readonly data: R2Data;
+  readonly blobs: R2Blobs;
+  readonly ingests: R2Ingests;
+  readonly hasher: HasherFactory;
+  /** Bytes. */
+  readonly partSize: number;
+  /** Milliseconds for which a writer that shows no sign of life holds its ref. */
+  readonly hold: number;
+}
+
+/** Blobs in a bucket. */
+export class R2ContentStore implements ContentStore {
+  readonly hasher: HasherFactory;
+  readonly #options: R2ContentOptions;
+  /** Writers of this object; undefined while one is being opened. */
+  readonly #held = new Map<string, HeldIngest | undefined>();
+
+  constructor(options: R2ContentOptions) {
+    this.hasher = options.hasher;
+    this.#options = options;
+  }
+
+  async info(digest: Digest): Promise<ContentInfo> {
+    return (await this.#options.blobs.get(digest)).info;
+  }
+
+  async *list(): AsyncGenerator<ContentInfo, void, undefined> {
+    for await (const { info } of this.#options.blobs.list()) yield info;
+  }
+
+  label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo> {
+    return this.#options.blobs.label(digest, labels);
+  }
+
+  delete(digest: Digest): Promise<void> {
+    return this.#options.blobs.delete(digest);
+  }
+
+  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
+    const { blobs, data } = this.#options;
+    const { info, segments, inline } = await blobs.get(digest);
+    const { start, end } = resolveRange(info.size, range, `blob ${digest}`);
+    if (inline !== undefined) {
+      if (start < end) yield inline.slice(start, end);
+      return;
+    }
+    try {
+      yield* data.read(segments, start, end);
+    } catch (error) {
+      // Deleted while it was read.
+      if (isSlipwayError(error, "IO")) await blobs.get(digest);
+      throw error;
+    }
+  }
+
+  async writer(options: WriterOptions): Promise<ContentWriter> {
+    checkWriterOptions(options);
+    const { ref, digest, signal } = options;
+    signal?.throwIfAborted();
+    if (this.#held.has(ref)) throw inUse(ref);
+    this.#held.set(ref, undefined);
+    let ingest: HeldIngest;
+    let state: Uint8Array | undefined;
+    try {
+      if (digest !== undefined && (await this.#options.blobs.has(digest))) {
+        throw new SlipwayError("ALREADY_EXISTS", `Cannot write blob ${digest}: the bucket has it already`);
+      }
+      ({ ingest, state } = await this.#hold(await this.#claim(options)));
+    } catch (error) {
+      this.#held.delete(ref);
+      throw error;
+    }
+    this.#held.set(ref, ingest);
+    const { total, expected } = ingest.record;
+    return await createIngestWriter({
+      ref,
+      storage: ingest,
+      hasher: this.hasher,
+      offset: ingest.size,
+      state,
+      size: total,
+      digest: expected,
+      signal,
+    });
+  }
+
+  async status(ref: string): Promise<IngestStatus> {
+    const held = this.#held.get(ref);
+    if (held !== undefined) return statusOf(held.record, held.size);
+    const found = await this.#options.ingests.open(ref);
+    if (found === undefined) throw noIngest(ref);
+    return statusOf(found.record);
+  }
+
+  async *statuses(): AsyncGenerator<IngestStatus, void, undefined> {
+    for await (const record of this.#options.ingests.list()) {
+      yield statusOf(record, this.#held.get(record.ref)?.size);
+    }
+  }
+
+  async abort(ref: string): Promise<void> {
+    if (this.#held.has(ref)) throw inUse(ref);
+    const found = await this.#options.ingests.open(ref);
+    if (found === undefined) throw noIngest(ref);
+    this.#mustBeFree(found.record);
+    await this.#options.ingests.abort(found);
+  }
+
+  /** Refs that nobody has written to since that time (milliseconds since the epoch), nor holds. */
+  async *untouchedSince(time: number): AsyncGenerator<string, void, undefined> {
+    for await (const record of this.#options.ingests.list()) {
+      const isHeld = this.#held.has(record.ref) || this.#isHeldElsewhere(record);
+      if (!isHeld && record.touched < time) yield record.ref;
+    }
+  }
+
+  #isHeldElsewhere({ owner, until }: IngestRecord): boolean {
+    return owner !== "" && until > this.#options.calls.now();
+  }
+
+  #mustBeFree(record: IngestRecord): void {
+    if (this.#isHeldElsewhere(record)) throw inUse(record.ref);
+  }
+
+  /** Makes the ref this writer's own. */
+  async #claim(options: WriterOptions): Promise<StoredIngest> {
+    const { calls, ingests, hold } = this.#options;
+    const { ref } = options;
+    const found = await ingests.open(ref);
+    if (found !== undefined) this.#mustBeFree(found.record);
+    const { size, digest } = resumeExpectations(found?.record ?? {}, options);
+    const record: IngestRecord = {
+      segments: [],
+      tail: new Uint8Array(),
+      ...found?.record,
+      ref,
+      phase: "open",
+      total: size,
+      expected: digest,
+      owner: randomId(),
+      until: calls.now() + hold,
+      touched: calls.now(),
+    };
+    const etag = found === undefined ? await ingests.create(record) : await ingests.replace(found.etag, record);
+    return { record, etag };
+  }
+
+  /** Makes what an earlier writer left readable. */
+  async #hold(claimed: StoredIngest): Promise<{ ingest: HeldIngest; state: Uint8Array | undefined }> {
+    const { calls, data, ingests, partSize } = this.#options;
+    const { record, etag } = claimed;
+    const { ref, upload } = record;
+    let { segments, tail, state } = record;
+    try {
+      if (upload !== undefined) {
+        const segment = await salvageUpload(calls, data, upload);
+        if (segment === undefined) {
+          tail = new Uint8Array();
+          state = undefined;
+        } else {
+          segments = [...segments, segment];
+        }
+      }
+      const writer = new SegmentWriter(calls, data, partSize, { segments, tail });
+      const onRelease = (): void => {
+        this.#held.delete(ref);
+      };
+      return { ingest: new HeldIngest({ ...this.#options, record, etag, writer, onRelease }), state };
+    } catch (error) {
+      await ingests.replace(etag, { ...record, owner: "", until: 0 }).catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+const noIngest = (ref: string): SlipwayError =>
+  new SlipwayError("NOT_FOUND", `Cannot find ingest ${ref}: there is none of that name`);

@@ -1,0 +1,160 @@
+import type { IngestStorage } from "../../content/ingest.ts";
+import type { ContentInfo } from "../../content/store.ts";
+import { SlipwayError } from "../../errors.ts";
+import type { R2Blobs } from "./blobs.ts";
+import type { R2Calls } from "./calls.ts";
+import type { IngestRecord } from "./ingest-record.ts";
+import { ENDING, type R2Ingests } from "./ingests.ts";
+import type { SegmentWriter } from "./segment-writer.ts";
+import type { R2Data, Segment } from "./segments.ts";
+
+/** What a {@link HeldIngest} works with. */
+export interface HeldIngestOptions {
+  readonly calls: R2Calls;
+  readonly data: R2Data;
+  readonly blobs: R2Blobs;
+  readonly ingests: R2Ingests;
+  /** Milliseconds for which a writer that shows no sign of life holds its ref. */
+  readonly hold: number;
+  readonly record: IngestRecord;
+  readonly etag: string;
+  readonly writer: SegmentWriter;
+  /** Called when the ref is free. */
+  readonly onRelease: () => void;
+}
+
+/** Bytes up to this many stand in a record itself. */
+const INLINE = 32 * 1024;
+
+/** What is kept of a tail between two parts, so that a killed Worker's ingest can go on with a saved hash. */
+const TAIL = 512 * 1024;
+
+/** An ingest with its writer. Every change of its record proves that nobody has taken it over. */
+export class HeldIngest implements IngestStorage {
+  readonly #options: HeldIngestOptions;
+  readonly #writer: SegmentWriter;
+  #record: IngestRecord;
+  #etag: string;
+  #state: "open" | "broken" | "ended" = "open";
+
+  constructor(options: HeldIngestOptions) {
+    this.#options = options;
+    this.#writer = options.writer;
+    this.#record = options.record;
+    this.#etag = options.etag;
+  }
+
+  get record(): IngestRecord {
+    return this.#record;
+  }
+
+  get size(): number {
+    return this.#writer.size;
+  }
+
+  append(bytes: Uint8Array): Promise<void> {
+    return this.#unlessBroken(() => this.#writer.append(bytes));
+  }
+
+  /** After each part, and now and then while there is none: whoever is slow is not dead. */
+  checkpoint(_offset: number, state: () => Uint8Array | undefined): Promise<void> {
+    return this.#unlessBroken(async () => {
+      const { segments, upload, touched } = this.#record;
+      const isAhead = this.#writer.segments !== segments || this.#writer.upload !== upload;
+      const isDue = this.#options.calls.now() - touched > this.#options.hold / 3;
+      if (isAhead || isDue) await this.#save({}, state);
+    });
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.#unlessBroken(async () => {
+      const dropped = await this.#writer.truncate(size);
+      await this.#save({});
+      await this.#options.data.delete(dropped);
+    });
+  }
+
+  async *read(size: number): AsyncGenerator<Uint8Array, void, undefined> {
+    await this.#writer.seal();
+    yield* this.#options.data.read(this.#writer.segments, 0, size);
+  }
+
+  async publish(info: ContentInfo): Promise<void> {
+    const { calls, blobs, ingests } = this.#options;
+    const contents = await this.#contents(info);
+    await this.#save({ phase: "publishing", digest: info.digest, until: calls.now() + ENDING });
+    const created = await blobs.create({ info, ...contents });
+    this.#state = "ended";
+    if (created) {
+      await ingests.remove(this.#record);
+      return;
+    }
+    // Left to whoever next opens the ref, if it fails.
+    await this.#options.data
+      .delete(contents.segments)
+      .then(() => ingests.remove(this.#record))
+      .catch(() => undefined);
+    throw new SlipwayError("ALREADY_EXISTS", `Cannot write blob ${info.digest}: the bucket has it already`);
+  }
+
+  async release(state?: Uint8Array): Promise<void> {
+    try {
+      if (this.#state === "ended") return;
+      if (this.#state === "broken") {
+        // What was written since the record was is lost. The first error is the one that tells why.
+        await this.#free(this.#record).catch(() => undefined);
+        return;
+      }
+      // Whether the blob came to be is not known: the record goes on to say that it may have.
+      if (this.#record.phase !== "open") return;
+      if (this.#writer.upload !== undefined || this.#writer.tail.byteLength > TAIL) await this.#writer.seal();
+      await this.#save({ owner: "", until: 0 }, () => state);
+    } finally {
+      this.#state = "ended";
+      this.#options.onRelease();
+    }
+  }
+
+  /** Small blobs stand in their record; one that fits into a single object is checked by R2. */
+  async #contents(info: ContentInfo): Promise<{ segments: readonly Segment[]; inline?: Uint8Array }> {
+    const writer = this.#writer;
+    if (writer.stored === 0 && writer.size <= INLINE) return { segments: [], inline: writer.tail.slice() };
+    const [algorithm, hex] = info.digest.split(":");
+    await writer.seal(algorithm === "sha256" ? hex : undefined);
+    return { segments: writer.segments };
+  }
+
+  /** Writes down how far the ingest is; the bytes that are only in memory, too, if they are few. */
+  async #save(changes: Partial<IngestRecord>, state: () => Uint8Array | undefined = () => undefined): Promise<void> {
+    const { segments, upload, tail } = this.#writer;
+    const isWhole = tail.byteLength <= TAIL;
+    await this.#write({
+      ...this.#record,
+      until: this.#options.calls.now() + this.#options.hold,
+      ...changes,
+      segments,
+      upload,
+      tail: isWhole ? tail.slice() : new Uint8Array(),
+      state: isWhole ? state() : undefined,
+    });
+  }
+
+  #free(record: IngestRecord): Promise<void> {
+    return this.#write({ ...record, owner: "", until: 0 });
+  }
+
+  async #write(record: IngestRecord): Promise<void> {
+    const next = { ...record, touched: this.#options.calls.now() };
+    this.#etag = await this.#options.ingests.replace(this.#etag, next);
+    this.#record = next;
+  }
+
+  async #unlessBroken<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#state = "broken";
+      throw error;
+    }
+  }
+}

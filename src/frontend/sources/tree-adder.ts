@@ -1,0 +1,414 @@
+import { LayerDirectory } from "../../diff/layer-directory.ts";
+import { setAttributes } from "../../diff/set-attributes.ts";
+import { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "../../errors.ts";
+import { runStep, type StepReporter } from "../../progress.ts";
+import { DEFAULT_ATTRIBUTES } from "../../snapshots/attributes.ts";
+import { type Leaf, specialNode, symlinkNode } from "../../snapshots/node.ts";
+import { joinPath, splitPath } from "../../snapshots/path.ts";
+import { pathOf, resolve } from "../../snapshots/resolve.ts";
+import type { FileContent, WritableSnapshot } from "../../snapshots/snapshotter.ts";
+import type { DirectoryNode, NodeAttributes } from "../../snapshots/tree.ts";
+import { checkNames, entryNames } from "./entry-name.ts";
+import { HardLinks } from "./hard-links.ts";
+import { type AddedEntries, type SourceOptions, wantedAttributes } from "./options.ts";
+import { Selection } from "./selection.ts";
+import { TaskPool } from "./task-pool.ts";
+
+/** Files that are read at the same time. */
+const CONCURRENCY = 8;
+
+/** What a source has at a path. */
+export type SourceNode =
+  | { readonly type: "directory"; readonly attributes: NodeAttributes }
+  | {
+      readonly type: "file";
+      readonly attributes: NodeAttributes;
+      readonly content: FileContent;
+      /** Bytes. */
+      readonly size: number;
+      /** Called when it is written; what it throws ends all. */
+      readonly written?: () => void;
+    }
+  | {
+      readonly type: "symlink";
+      readonly attributes: NodeAttributes;
+      /** A function is only called if the entry is taken. */
+      readonly target: string | (() => Promise<string>);
+    }
+  | { readonly type: "fifo"; readonly attributes: NodeAttributes }
+  | {
+      readonly type: "char" | "block";
+      readonly attributes: NodeAttributes;
+      readonly major: number;
+      readonly minor: number;
+    }
+  /** Another name of what the source has brought under the path `target` before. */
+  | { readonly type: "link"; readonly target: string };
+
+/** What tells one kind of source from another. */
+export interface SourceKind {
+  /** What is done, for progress: `reading tar`. */
+  readonly name: string;
+  /** Contents can only be read one after the other, each before the next entry is asked for. Default false. */
+  readonly sequential?: boolean | undefined;
+  /** Of two entries of one name the last one stands. Default false: the second is refused. */
+  readonly lastStands?: boolean | undefined;
+  /** The source has done this already. */
+  readonly filtered?: boolean | undefined;
+  /** Most entries, directories that only entries in them imply among them. Default: no limit. */
+  readonly entryLimit?: number | undefined;
+  /** Most bytes of all files together. Default: no limit. */
+  readonly sizeLimit?: number | undefined;
+  /** The code of the error for a limit that is exceeded. */
+  readonly limitCode?: SlipwayErrorCode | undefined;
+}
+
+/**
+ * Puts what `fill` adds into a snapshot, as one step.
+ * @throws SlipwayError what the source and {@link TreeAdder.add} throw
+ */
+export async function addTree(
+  work: WritableSnapshot,
+  options: SourceOptions,
+  kind: SourceKind,
+  fill: (adder: TreeAdder) => Promise<void>,
+): Promise<AddedEntries> {
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  return await runStep(onProgress, { id: kind.name, name: kind.name }, async (report) => {
+    const dest = joinPath(splitPath(options.dest ?? "/", `Cannot add to ${options.dest}`).names);
+    if (dest !== "/") await work.mkdir(dest, { recursive: true });
+    const adder = new TreeAdder(work, (await work.tree()).root, dest, kind, options, report);
+    try {
+      await fill(adder);
+      return await adder.finish();
+    } catch (error) {
+      await adder.stop(error);
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      adder.close();
+    }
+  });
+}
+
+/** A directory that entries come into. */
+interface Place {
+  readonly directory: LayerDirectory;
+  /** Where it really is: without symlinks on the way, and empty for the root. */
+  readonly path: string;
+}
+
+/**
+ * The one set of rules by which the entries of all sources come into a snapshot. A directory that the snapshot had at the
+ * beginning, also as a symlink to one, takes in the entries and stays as it is otherwise; anything else is replaced, except that
+ * nothing but a directory comes in a directory's place. Symlinks that the source itself brings are never followed. The result
+ * does not depend on the order of the entries, as long as no path comes twice and hard links come after what they name.
+ */
+export class TreeAdder {
+  /** Aborted when the caller's signal is, or when the source fails. */
+  readonly signal: AbortSignal;
+  readonly #work: WritableSnapshot;
+  readonly #before: DirectoryNode;
+  readonly #root: LayerDirectory;
+  readonly #dest: Place;
+  readonly #kind: SourceKind;
+  readonly #options: SourceOptions;
+  readonly #report: StepReporter;
+  readonly #stop = new AbortController();
+  readonly #pool = new TaskPool(CONCURRENCY);
+  readonly #links: HardLinks;
+  readonly #selection: Selection;
+  /** Attributes of directories that the filter leaves out: they come along with the first entry in them that is taken. */
+  readonly #leftOut = new Map<string, NodeAttributes>();
+  readonly #onAbort = (): void => this.#stop.abort(this.#options.signal?.reason);
+  #entries = 0;
+  #made = 0;
+  #size = 0;
+  #written = 0;
+
+  /**
+   * @param before what the snapshot has so far, `dest` among it
+   * @param dest where the entries come
+   */
+  constructor(
+    work: WritableSnapshot,
+    before: DirectoryNode,
+    dest: string,
+    kind: SourceKind,
+    options: SourceOptions,
+    report: StepReporter,
+  ) {
+    this.#work = work;
+    this.#before = before;
+    this.#root = new LayerDirectory(before);
+    this.#dest = this.#openBefore(dest) ?? { directory: this.#root, path: "" };
+    this.#kind = kind;
+    this.#options = options;
+    this.#report = report;
+    this.#links = new HardLinks(work);
+    this.#selection = new Selection(kind.filtered === true ? undefined : options.filter);
+    this.signal = this.#stop.signal;
+    options.signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Whether the filter takes anything in a directory; asking spares the source from reading it. */
+  enters(path: string): boolean {
+    return this.#selection.directory(path) !== "skip-tree";
+  }
+
+  /** Tells the caller of something that is left out. */
+  warn(message: string): void {
+    this.#options.onWarning?.(message);
+  }
+
+  /**
+   * Adds an entry. The content of a file may still be read when this resolves.
+   * @param path in the source; a leading `/` means nothing
+   * @param label what it is called in messages
+   * @throws SlipwayError `INVALID_PATH`, `IS_A_DIRECTORY`, `NOT_A_DIRECTORY`, `ALREADY_EXISTS`, and what writing it throws
+   */
+  async add(path: string, node: SourceNode, label: string = path): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    const doing = `Cannot add ${label}`;
+    const names = entryNames(path, doing);
+    const name = names.at(-1);
+    if (name === undefined) {
+      if (node.type === "directory") return;
+      throw new SlipwayError("INVALID_PATH", `${doing}: it has no name`);
+    }
+    if (!(await this.#takes(names, node, doing))) return;
+    checkNames(names, doing);
+    this.#entries++;
+    const parent = await this.#enter(names.slice(0, -1), doing);
+    if (node.type === "directory") await this.#addDirectory(parent, name, node.attributes, doing);
+    else await this.#addLeaf(parent, name, node, doing);
+  }
+
+  /** Waits for what is still read, and makes the hard links. */
+  async finish(): Promise<AddedEntries> {
+    await this.#pool.finish();
+    await this.#links.make();
+    return { entries: this.#entries, size: this.#size };
+  }
+
+  /** Ends what is still read. */
+  async stop(reason: unknown): Promise<void> {
+    this.#stop.abort(reason);
+    await this.#pool.settle();
+  }
+
+  /** Lets go of the caller's signal. */
+  close(): void {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  async #takes(names: readonly string[], node: SourceNode, doing: string): Promise<boolean> {
+    const path = names.join("/");
+    if (node.type !== "directory") return this.#selection.file(path);
+    const answer = this.#selection.directory(path);
+    if (answer !== false) return answer === true;
+    const attributes = wantedAttributes(this.#options, node.attributes);
+    this.#leftOut.set(path, attributes);
+    const there = this.#find(names, doing);
+    if (there?.entry?.type === "directory" && there.entry.cleared) {
+      await setAttributes(this.#work, there.path, attributes, { replaceXattrs: true });
+    }
+    return false;
+  }
+
+  /** The directory of these names, made if need be. */
+  async #enter(names: readonly string[], doing: string): Promise<Place> {
+    let place = this.#dest;
+    for (const [at, name] of names.entries()) {
+      const next = this.#step(place, name);
+      if (next !== undefined) {
+        place = next;
+        continue;
+      }
+      const entry = place.directory.entries.get(name);
+      if (entry !== undefined && place.directory.isOwn(name)) throw notEntered(entry, `${place.path}/${name}`, doing);
+      const leftOut = this.#leftOut.size > 0 ? this.#leftOut.get(names.slice(0, at + 1).join("/")) : undefined;
+      if (leftOut !== undefined) this.#entries++;
+      place = await this.#makeDirectory(place, name, leftOut ?? DEFAULT_ATTRIBUTES.directory, doing);
+    }
+    return place;
+  }
+
+  /** The directory that a name leads to, if it leads to one. */
+  #step({ directory, path }: Place, name: string): Place | undefined {
+    const entry = directory.entries.get(name);
+    const next = `${path}/${name}`;
+    if (entry?.type === "directory") return { directory: entry, path: next };
+    return entry?.type === "symlink" && !directory.isOwn(name) ? this.#openBefore(next) : undefined;
+  }
+
+  /**
+   * The directory that a path led to before anything was added, if it led to one. Later it cannot have gone away, for nothing
+   * replaces a directory; and what the source brings cannot make the path lead anywhere else.
+   */
+  #openBefore(path: string): Place | undefined {
+    try {
+      const place = resolve(this.#before, path, { follow: "always" }, "Cannot add");
+      if (place.entry?.type !== "directory") return undefined;
+      const real = place.parents.length === 0 ? "" : pathOf(place);
+      let directory: LayerDirectory = this.#root;
+      for (const name of real.split("/").slice(1)) {
+        const next = directory.entries.get(name);
+        if (next?.type !== "directory") return undefined;
+        directory = next;
+      }
+      return { directory, path: real };
+    } catch (error) {
+      const nowhere = ["NOT_FOUND", "NOT_A_DIRECTORY", "SYMLINK_LOOP"] as const;
+      if (nowhere.some((code) => isSlipwayError(error, code))) return undefined;
+      throw error;
+    }
+  }
+
+  async #addDirectory(parent: Place, name: string, said: NodeAttributes, doing: string): Promise<void> {
+    const attributes = wantedAttributes(this.#options, said);
+    const existing = this.#step(parent, name);
+    if (existing === undefined) {
+      await this.#makeDirectory(parent, name, attributes, doing);
+    } else if (existing.directory.cleared) {
+      // The source has brought it: now it says how it is.
+      await setAttributes(this.#work, existing.path, attributes, { replaceXattrs: true });
+    }
+  }
+
+  async #makeDirectory(parent: Place, name: string, attributes: NodeAttributes, doing: string): Promise<Place> {
+    const path = `${parent.path}/${name}`;
+    await this.#makeRoom(parent, name, doing);
+    this.#countMade(doing);
+    await this.#work.mkdir(path, attributes);
+    const directory = new LayerDirectory();
+    parent.directory.put(name, directory);
+    return { directory, path };
+  }
+
+  async #addLeaf(
+    parent: Place,
+    name: string,
+    node: Exclude<SourceNode, { type: "directory" }>,
+    doing: string,
+  ): Promise<void> {
+    const path = `${parent.path}/${name}`;
+    // Looked for before anything is removed: a link to itself would take away what it names.
+    const linked = node.type === "link" ? this.#linked(node.target, path, doing) : "";
+    await this.#makeRoom(parent, name, doing);
+    this.#countMade(doing);
+    switch (node.type) {
+      case "link":
+        this.#links.add(linked, path);
+        break;
+      case "file":
+        await this.#addFile(path, node, doing);
+        break;
+      case "symlink": {
+        const target = typeof node.target === "string" ? node.target : await node.target();
+        await this.#work.symlink(target, path, wantedAttributes(this.#options, node.attributes));
+        break;
+      }
+      case "fifo":
+        await this.#work.mknod(path, "fifo", wantedAttributes(this.#options, node.attributes));
+        break;
+      default: {
+        const { attributes, type, major, minor } = node;
+        await this.#work.mknod(path, type, { ...wantedAttributes(this.#options, attributes), major, minor });
+      }
+    }
+    parent.directory.put(name, node.type === "symlink" ? SYMLINK : LEAF);
+  }
+
+  async #addFile(path: string, node: Extract<SourceNode, { type: "file" }>, doing: string): Promise<void> {
+    const { sizeLimit = Number.POSITIVE_INFINITY } = this.#kind;
+    this.#size += node.size;
+    if (this.#size > sizeLimit)
+      throw this.#limit(`${doing}: the files have more than the ${sizeLimit} bytes that they may`);
+    const attributes = wantedAttributes(this.#options, node.attributes);
+    const write = async (): Promise<void> => {
+      await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal });
+      node.written?.();
+      this.#written += node.size;
+      this.#report.running(this.#written);
+    };
+    if (this.#kind.sequential === true) await write();
+    else await this.#pool.start(write);
+  }
+
+  /** Where that is what a hard link names. */
+  #linked(target: string, path: string, doing: string): string {
+    const linking = `${doing}: it is a hard link to ${JSON.stringify(target.slice(0, 200))}`;
+    const there = this.#find(entryNames(target, linking), linking);
+    if (there?.entry?.type === "directory") throw new SlipwayError("INVALID_PATH", `${linking}, which is a directory`);
+    if (there?.entry === undefined || !there.own || there.path === path) {
+      throw new SlipwayError("INVALID_PATH", `${linking}, which does not come before it, or was left out`);
+    }
+    return there.path;
+  }
+
+  /** What is at these names, nothing being made on the way. */
+  #find(
+    names: readonly string[],
+    doing: string,
+  ): { readonly entry: Leaf | LayerDirectory | undefined; readonly own: boolean; readonly path: string } | undefined {
+    let place: Place | undefined = this.#dest;
+    const name = names.at(-1);
+    if (name === undefined) return { entry: place.directory, own: false, path: place.path };
+    for (const parent of names.slice(0, -1)) {
+      const entry = place.directory.entries.get(parent);
+      if (entry?.type === "symlink" && place.directory.isOwn(parent)) {
+        throw notEntered(entry, `${place.path}/${parent}`, doing);
+      }
+      place = this.#step(place, parent);
+      if (place === undefined) return undefined;
+    }
+    const { directory, path } = place;
+    return { entry: directory.entries.get(name), own: directory.isOwn(name), path: `${path}/${name}` };
+  }
+
+  /** Takes away what is at the place of something else. */
+  async #makeRoom({ directory, path }: Place, name: string, doing: string): Promise<void> {
+    const entry = directory.entries.get(name);
+    if (entry === undefined) return;
+    const there = `${path}/${name}`;
+    if (entry.type === "directory") {
+      throw new SlipwayError("IS_A_DIRECTORY", `${doing}: ${there} is a directory already`);
+    }
+    if (!directory.isOwn(name)) {
+      await this.#work.remove(there);
+    } else if (this.#kind.lastStands === true) {
+      await this.#pool.finish();
+      await this.#links.remove(there);
+    } else {
+      throw new SlipwayError("ALREADY_EXISTS", `${doing}: there is another entry for ${there}`);
+    }
+    directory.entries.delete(name);
+  }
+
+  #countMade(doing: string): void {
+    const { entryLimit = Number.POSITIVE_INFINITY } = this.#kind;
+    this.#made++;
+    if (this.#made > entryLimit)
+      throw this.#limit(`${doing}: there are more than the ${entryLimit} entries that may be`);
+  }
+
+  #limit(message: string): SlipwayError {
+    return new SlipwayError(this.#kind.limitCode ?? "OUT_OF_RANGE", message);
+  }
+}
+
+// What the source brings is only looked at for being a symlink or something else.
+const LEAF: Leaf = specialNode(DEFAULT_ATTRIBUTES.file, "fifo", 0, 0);
+const SYMLINK: Leaf = symlinkNode(DEFAULT_ATTRIBUTES.symlink, "nowhere");
+
+/** Why what the source has brought itself is not gone through. */
+function notEntered(entry: Leaf | LayerDirectory, path: string, doing: string): SlipwayError {
+  return entry.type === "symlink"
+    ? new SlipwayError(
+        "INVALID_PATH",
+        `${doing}: its path leads through ${path}, which the same source has as a symlink`,
+      )
+    : new SlipwayError("NOT_A_DIRECTORY", `${doing}: the same source has ${path} as something other than a directory`);
+}
