@@ -1,7 +1,7 @@
 import { engines } from "../../engines/index.ts";
 import type { BenchArgument, Speeds } from "./measure.ts";
 
-const ARGUMENT: BenchArgument = { size: 16 * 1024 * 1024, rounds: 3 };
+const ARGUMENT: BenchArgument = { size: 8 * 1024 * 1024, rounds: 3 };
 
 /** What each column shows; the host's own store is the one that is not memory. */
 const COLUMNS: readonly (readonly [title: string, names: RegExp])[] = [

@@ -78,7 +78,7 @@ async function exportImage(stores: HostStores, bytes: Uint8Array<ArrayBuffer>): 
   for (let i = 0; i < 64; i++) {
     await work.writeFile(`/small/${i % 8}/${i}`, bytes.subarray(i * piece, Math.min(half, (i + 1) * piece)));
   }
-  using ref = await snapshots.commit("ref", "work");
+  const ref = await snapshots.commit("ref", "work");
   await createExporter({ ...stores, snapshots })
     .resolve({ name: "bench:1" })
     .export(ref);

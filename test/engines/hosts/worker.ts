@@ -1,9 +1,10 @@
-import { type Host, memoryStores } from "./host.ts";
+import { openR2, type R2BucketLike } from "../../../src/cloudflare/index.ts";
+import { type Host, type HostStores, memoryStores } from "./host.ts";
 
 /** What the harness gives to a Worker. */
 export interface WorkerEnvironment {
   /** An empty R2 bucket. */
-  readonly BUCKET: { head(key: string): Promise<unknown> };
+  readonly BUCKET: R2BucketLike;
 }
 
 /** Workers. */
@@ -13,5 +14,13 @@ export const workerHost = ({ BUCKET }: WorkerEnvironment): Host => ({
     await BUCKET.head("absent");
     return Date.now();
   },
-  stores: { memory: memoryStores },
+  stores: { memory: memoryStores, R2: () => bucketStores(BUCKET) },
 });
+
+let count = 0;
+
+/** The bucket is thrown away with the engine. */
+async function bucketStores(bucket: R2BucketLike): Promise<HostStores> {
+  const { content, images, metadata } = openR2(bucket, { prefix: `host-${count++}/` });
+  return { content, images, metadata, close: async () => undefined };
+}

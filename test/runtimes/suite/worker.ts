@@ -1,9 +1,10 @@
-import { openR2, type R2BucketLike, type R2Store } from "../../../src/cloudflare/index.ts";
+import { openR2, type R2Store } from "../../../src/cloudflare/index.ts";
 import { assert, assertEqual, type ConformanceCase } from "../../../src/conformance.ts";
 import { contentStoreConformance } from "../../../src/content/conformance.ts";
 import { imageStoreConformance } from "../../../src/images/conformance.ts";
 import { metadataStoreConformance, snapshotterConformance } from "../../../src/snapshots/conformance.ts";
 import { createSnapshotter } from "../../../src/snapshots/index.ts";
+import type { WorkerEnvironment } from "../../engines/hosts/worker.ts";
 import { coreSuites } from "./core.ts";
 import { runSuites, type SuiteReport } from "./report.ts";
 
@@ -14,10 +15,7 @@ export interface WorkerArgument {
 }
 
 /** The suite in a Worker: with the store over R2. */
-export async function run(
-  argument: WorkerArgument,
-  env: { readonly BUCKET: R2BucketLike },
-): Promise<readonly SuiteReport[]> {
+export async function run(argument: WorkerArgument, env: WorkerEnvironment): Promise<readonly SuiteReport[]> {
   let count = 0;
   const openAgain = (): R2Store => openR2(env.BUCKET, { prefix: `store-${count}/` });
   const openFresh = (): R2Store => {

@@ -1,0 +1,1 @@
+export { behave as run } from "./behave.ts";
