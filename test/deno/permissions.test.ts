@@ -44,8 +44,8 @@ describe("slipway/deno", () => {
       warnings: [NOT_READ],
     });
     expect(readdirSync(layout).sort()).toEqual([".slipway", "blobs", "index.json", "oci-layout"]);
-    // What remembers the layers; no lock and nothing temporary.
-    expect(readdirSync(join(layout, ".slipway"))).toEqual(["metadata"]);
+    // What remembers the layers and what they are for; no lock and nothing temporary.
+    expect(readdirSync(join(layout, ".slipway"))).toEqual(["labels", "metadata"]);
     // Once more, on what is there.
     expect(await outcome([reads(source, layout), writes(layout)])).toMatchObject({ warnings: [NOT_READ] });
   });
