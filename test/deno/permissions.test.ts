@@ -80,6 +80,14 @@ describe("slipway/deno", () => {
     });
   });
 
+  it("reads a layout that it may not write", async () => {
+    const { digest } = (await outcome([reads(source, layout), writes(layout)])) as { readonly digest: string };
+    expect(await outcome([reads(layout)], ["", layout])).toEqual({ digest, whole: true });
+    expect(await outcome([], ["", layout])).toMatchObject({
+      message: `Cannot open the image layout ${layout}: Deno was not given permission; run it with --allow-read=${layout}`,
+    });
+  });
+
   it("quotes the flags so that a shell takes them", async () => {
     const odd = join(home, "out/it's, odd");
     expect(await outcome([], [source, odd])).toMatchObject({

@@ -9,6 +9,7 @@ export const deno: string = join(root, "node_modules/.bin/deno");
 
 /** How a program ended. */
 export interface Ended {
+  /** Null after a signal. */
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -19,6 +20,8 @@ export interface RunOptions {
   /** Default the project's folder. */
   readonly cwd?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Milliseconds after which it is ended. Default never. */
+  readonly timeout?: number | undefined;
 }
 
 /** Runs a program to its end: without colours, without Deno's look for updates, and with nobody at the terminal. */
@@ -28,6 +31,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     cwd: options.cwd ?? root,
     env: { ...env, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
+    timeout: options.timeout,
   });
   let stdout = "";
   let stderr = "";
