@@ -1,7 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { bundleScript } from "../support/bundle.ts";
-import { run } from "../support/processes.ts";
 import { DEFAULT_TIMEOUT, type Engine, type RunOptions, resultOf } from "./engine.ts";
 
 const modules = resolve(import.meta.dirname, "../../node_modules");
@@ -57,12 +58,26 @@ function processEngine({ name, missing, command, bundled = false }: ProcessEngin
     async run(program, { argument = null, timeout = DEFAULT_TIMEOUT }: RunOptions = {}) {
       const entry = join(program, "process.ts");
       const [file = "", ...args] = command;
-      const script = bundled ? await bundleScript(entry) : entry;
-      const { status, stdout, stderr } = await run(file, [...args, main, script, JSON.stringify(argument)], {
-        timeout,
+      const child = spawn(
+        file,
+        [...args, main, bundled ? await bundleScript(entry) : entry, JSON.stringify(argument)],
+        {
+          env: { ...process.env, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+          stdio: ["ignore", "pipe", "pipe"],
+          timeout,
+        },
+      );
+      let stdout = "";
+      let stderr = "";
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        stdout += text;
       });
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        stderr += text;
+      });
+      await once(child, "close");
       const last = stdout.trimEnd().split("\n").at(-1) ?? "";
-      if (!last.startsWith("{")) throw new Error(`${name} ended with ${status ?? "a signal"}: ${stderr}`);
+      if (!last.startsWith("{")) throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}: ${stderr}`);
       return resultOf(name, last);
     },
   };

@@ -20,8 +20,6 @@ export interface RunOptions {
   /** Default the project's folder. */
   readonly cwd?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Milliseconds after which it is ended. Default never. */
-  readonly timeout?: number | undefined;
 }
 
 /** Runs a program to its end: without colours, without Deno's look for updates, and with nobody at the terminal. */
@@ -31,7 +29,6 @@ export function run(command: string, args: readonly string[], options: RunOption
     cwd: options.cwd ?? root,
     env: { ...env, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: options.timeout,
   });
   let stdout = "";
   let stderr = "";
