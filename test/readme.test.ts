@@ -1,33 +1,32 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type ExampleKind, type ExampleSurroundings, examplesOf } from "./support/examples/example.ts";
+import { runExample } from "./support/examples/run.ts";
+import { root } from "./support/processes.ts";
 
-const root = resolve(import.meta.dirname, "..");
-const examples = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/```js\n([\s\S]*?)```/g)].map(
-  ([, code]) => code ?? "",
-);
+const examples = examplesOf(readFileSync(join(root, "README.md"), "utf8"));
+
+const folder = { "index.html": "<p>hello\n", "style.css": "p {}\n" };
+
+/** What the reader of the README has: the folders that the examples name, and what they are asked. */
+const SURROUNDINGS: Readonly<Partial<Record<ExampleKind, ExampleSurroundings>>> = {
+  node: { files: within("demo/hello", folder) },
+  deno: { files: within("site", folder) },
+};
+
+function within(directory: string, files: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(files).map(([name, content]) => [`${directory}/${name}`, content]));
+}
 
 describe("the examples of the README", () => {
-  // Inside of the project, so that `slipway` resolves to the package itself, as it does for a user.
-  let directory: string;
-  beforeAll(() => {
-    directory = mkdtempSync(join(root, "out-readme-"));
-  });
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
   it("are there", () => {
     expect(examples.length).toBeGreaterThanOrEqual(2);
   });
 
-  for (const [index, code] of examples.entries()) {
-    it(`example ${index + 1} runs as it is printed`, () => {
-      const file = join(directory, `example-${index}.mjs`);
-      writeFileSync(file, code.replaceAll("out/layout", join(directory, "layout")));
-      const result = spawnSync("node", [file], { cwd: root, encoding: "utf8" });
-      expect(result.stderr).toBe("");
-      expect(result.status).toBe(0);
-      expect(result.stdout).toMatch(/sha256:[0-9a-f]{64}\n$/);
+  for (const { kind, code, line } of examples) {
+    it(`of line ${line} runs as it is printed (${kind})`, async () => {
+      expect(await runExample({ kind, code }, SURROUNDINGS[kind])).toMatch(/sha256:[0-9a-f]{64}/);
     });
   }
 });

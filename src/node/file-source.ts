@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import type { ByteRange } from "../bytes.ts";

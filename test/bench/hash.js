@@ -1,5 +1,5 @@
 // Measures SHA-256 in every engine that is on this machine: which hasher `hostHasher` takes, and how fast each one is.
-//   node test/bench/hash.js
+//   node test/bench/hash.js [ENGINE…]     for example: Firefox WebKit
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { runnerImport } from "vite";
@@ -12,15 +12,18 @@ const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 /** @typedef {import("./hash/measure.ts").HashSpeeds} HashSpeeds */
 /** @typedef {import("./hash/measure.ts").HasherSpeed} HasherSpeed */
 
-/** Prints a table, a row for each engine. */
-export async function hashing() {
+/**
+ * Prints a table, a row for each engine.
+ * @param {readonly string[]} [names] which engines, default all
+ */
+export async function hashing(names = []) {
   const path = join(root, "test/engines/index.ts");
   /** @type {{ module: typeof import("../engines/index.ts") }} */
   const { module } = await runnerImport(path, { root, configFile: false, logLevel: "error" });
   console.log("\n## SHA-256, MB/s in chunks of 64 KiB (chunks of 512 bytes / a fresh hasher for every 4 KiB)\n");
   console.log("| engine | used | pure | node:crypto | hash-wasm | crypto.subtle, 16 MiB at once |");
   console.log("|---|---|---|---|---|---|");
-  for (const engine of module.engines) {
+  for (const engine of module.engines.filter(({ name }) => names.length === 0 || names.includes(name))) {
     if (engine.missing !== undefined) {
       console.log(`| ${engine.name} | left out: no ${engine.missing} | | | | |`);
       continue;
@@ -45,4 +48,4 @@ const cell = (speed) =>
 const shortVersion = (version) =>
   /(?:Chrome|Firefox|Version)\/([\d.]+)|^([\d.]+)$/.exec(version)?.slice(1).join("") ?? "";
 
-if (process.argv[1] === import.meta.filename) await hashing();
+if (process.argv[1] === import.meta.filename) await hashing(process.argv.slice(2));

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { contentStoreConformance } from "../../src/content/conformance.ts";
+import { createMemoryContentStore } from "../../src/content/index.ts";
 import { createIngestWriter, type IngestStorage } from "../../src/content/ingest.ts";
 import { digestOf, type Hasher, pureHasher, toDigest } from "../../src/hash/index.ts";
 import { createWasmHasher } from "../../src/hash-wasm/index.ts";
@@ -101,6 +103,11 @@ describe.each(algorithms)("a %s hasher in WebAssembly", (algorithm) => {
     expect(() => pureHasher.load?.(algorithm, state)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
     expect(toDigest(algorithm, hasher.digest())).toBe(expected(algorithm, [bytes(77)]));
   });
+});
+
+describe("a store that hashes in WebAssembly", () => {
+  const cases = contentStoreConformance(async () => createMemoryContentStore({ hasher: wasmHasher }));
+  for (const { name, run } of cases) it(name, run);
 });
 
 describe("an ingest that is hashed in WebAssembly", () => {

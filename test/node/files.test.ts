@@ -234,6 +234,7 @@ describe("hostError", () => {
     ["EROFS", "PERMISSION_DENIED", "Cannot write f: the filesystem is read-only"],
     ["ENOENT", "NOT_FOUND", "Cannot write f: no such file or directory"],
     ["EIO", "IO", "Cannot write f: input/output error"],
+    ["ERR_ACCESS_DENIED", "PERMISSION_DENIED", "Cannot write f: the runtime was not given permission"],
     ["EWHATEVER", "IO", "Cannot write f: EWHATEVER: raw"],
   ])("turns %s into %s", (errno, code, message) => {
     const cause = failing(errno);
@@ -244,8 +245,10 @@ describe("hostError", () => {
     const own = new SlipwayError("OUT_OF_RANGE", "x");
     expect(hostError(own, "write f")).toBe(own);
     expect(hostError("text", "write f")).toMatchObject({ code: "IO", message: "Cannot write f: text" });
-    expect(hostError(Object.assign(new Error("x"), { name: "NotCapable" }), "write f")).toMatchObject({
+    const refusal = Object.assign(new Error("Requires write access"), { name: "NotCapable" });
+    expect(hostError(refusal, "write f")).toMatchObject({
       code: "PERMISSION_DENIED",
+      message: "Cannot write f: the runtime was not given permission (Requires write access)",
     });
   });
 });

@@ -264,6 +264,18 @@ describe("locks of processes that are gone", () => {
 });
 
 describe("openTemporaryStore", () => {
+  it("makes its directory where it is told to, and says so if that is not there", async () => {
+    const parent = temporaryDirectory();
+    const store = await openTemporaryStore({ parent });
+    expect(store.path.startsWith(`${parent}/slipway-`)).toBe(true);
+    await store.close();
+    expect(readdirSync(parent)).toEqual([]);
+    await expect(openTemporaryStore({ parent: join(parent, "absent") })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: `Cannot create a directory in ${parent}/absent: no such file or directory`,
+    });
+  });
+
   it("is gone when it is closed", async () => {
     const store = await openTemporaryStore();
     const info = await writeBlob(store.content, bytesOf("content"));
