@@ -1,8 +1,9 @@
-import { SlipwayError } from "../index.ts";
+import { SlipwayError } from "../errors.ts";
 
 /**
- * What `--entrypoint` and `--cmd` take: a JSON array of strings as it is, or words as a shell splits them, by blanks, quotes
+ * What `--entrypoint` and `--cmd` of the command line take: a JSON array of strings as it is, or words as a shell splits them, by blanks, quotes
  * and backslashes. Nothing is expanded and no shell runs the result, so what would need one is refused.
+ * @param option what it was given as, for messages
  * @throws SlipwayError `INVALID_OPTION`
  */
 export function parseCommandLine(text: string, option: string): readonly string[] {
