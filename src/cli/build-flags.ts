@@ -1,9 +1,9 @@
 import type { Command } from "commander";
+import type { ConfigWords } from "../frontend/index.ts";
 import { collect } from "./collect.ts";
-import type { ConfigFlags } from "./config-options.ts";
 
 /** The flags of `slipway build` as commander has them. */
-export interface BuildFlags extends ConfigFlags {
+export interface BuildFlags extends ConfigWords {
   readonly tag?: readonly string[];
   readonly from?: string;
   readonly dest: string;

@@ -1,9 +1,9 @@
 import type { ImageConfigOptions } from "../exporter/index.ts";
+import { parseConfigWords } from "../frontend/index.ts";
 import { SlipwayError } from "../index.ts";
 import { type Platform, parsePlatform, parseReference } from "../oci/index.ts";
 import { annotationKeys } from "./annotation-option.ts";
 import type { BuildFlags } from "./build-flags.ts";
-import { configOf } from "./config-options.ts";
 import type { CliContext } from "./context.ts";
 import { defaultStore } from "./host-paths.ts";
 import { type ImageArgument, parseImageArgument } from "./image-argument.ts";
@@ -57,7 +57,7 @@ export function planBuild(directory: string, flags: BuildFlags, context: CliCont
     dest: flags.dest,
     from: flags.from === undefined || flags.from === "scratch" ? undefined : parseImageArgument(flags.from),
     platforms,
-    config: configOf(flags),
+    config: parseConfigWords(flags),
     output,
     names,
     exporterOptions: exporterOptionsOf(flags, output, flattened ? [] : names, context),

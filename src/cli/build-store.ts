@@ -136,27 +136,8 @@ class StoreChanges {
     }
     for (const key of this.#records) await metadata.delete(key);
     await releaseLease();
-    await collectGarbage({ content: this.#onlyNewBlobs(), roots: await this.#store.roots(), leases });
-  }
-
-  /** The store as if it had nothing but what is new: a collection takes nothing else. */
-  #onlyNewBlobs(): ContentStore {
     const { content } = this.#store;
-    const blobs = this.#blobs;
-    return {
-      hasher: content.hasher,
-      info: (digest) => content.info(digest),
-      async *list() {
-        for (const digest of blobs) if (await isThere(content.info(digest))) yield await content.info(digest);
-      },
-      label: (digest, labels) => content.label(digest, labels),
-      delete: (digest) => content.delete(digest),
-      open: (digest, range) => content.open(digest, range),
-      writer: (options) => content.writer(options),
-      status: (ref) => content.status(ref),
-      statuses: () => content.statuses(),
-      abort: (ref) => content.abort(ref),
-    };
+    await collectGarbage({ content, among: this.#blobs, roots: await this.#store.roots(), leases });
   }
 }
 

@@ -14,6 +14,8 @@ export interface GarbageCollection {
   readonly content: ContentStore;
   /** Image targets, files of snapshots and whatever else is to stay, with all that their manifests and indexes refer to. */
   readonly roots: Iterable<GarbageRoot> | AsyncIterable<GarbageRoot>;
+  /** What may be removed at all, for example what a build that failed has written. Default: whatever the store has. */
+  readonly among?: Iterable<Digest> | undefined;
   /** What leases protect stays too; collections over the same leases run one at a time. */
   readonly leases?: LeaseManager | undefined;
   /** Refs of ingests to be thrown away, for example those that nobody has written to for a day. Default: all ingests stay. */
@@ -50,10 +52,10 @@ export async function collectGarbage(options: GarbageCollection): Promise<Collec
 }
 
 async function collect(options: GarbageCollection): Promise<CollectedGarbage> {
-  const { content, leases, dryRun = false, signal } = options;
+  const { content, among, leases, dryRun = false, signal } = options;
   // Listed first: what is committed from here on was put there by somebody who needs it.
   const candidates: ContentInfo[] = [];
-  for await (const info of content.list()) candidates.push(info);
+  for await (const info of among === undefined ? content.list() : infosOf(content, among)) candidates.push(info);
   const marked = await mark(options);
   const removed: ContentInfo[] = [];
   let bytes = 0;
@@ -69,6 +71,16 @@ async function collect(options: GarbageCollection): Promise<CollectedGarbage> {
     bytes += info.size;
   }
   return { removed, bytes, ingests: await abortIngests(options) };
+}
+
+async function* infosOf(content: ContentStore, digests: Iterable<Digest>): AsyncGenerator<ContentInfo> {
+  for (const digest of new Set(digests)) {
+    const info = await content.info(digest).catch((error: unknown) => {
+      unlessGone(error);
+      return undefined;
+    });
+    if (info !== undefined) yield info;
+  }
 }
 
 async function mark({ content, roots, leases, signal }: GarbageCollection): Promise<ReadonlySet<Digest>> {

@@ -9,6 +9,7 @@ export type { BuildBase } from "./base.ts";
 export type { BuildOptions } from "./build.ts";
 export { build } from "./build.ts";
 export { parseCommandLine } from "./command-words.ts";
+export { type ConfigWords, parseConfigWords } from "./config-words.ts";
 export type { IgnoreMatcher } from "./dockerignore.ts";
 export { parseDockerignore } from "./dockerignore.ts";
 export { type AddArchiveOptions, type AddedArchive, addArchive } from "./sources/archive.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { annotationKeys } from "../../src/cli/annotation-option.ts";
-import { configOf } from "../../src/cli/config-options.ts";
 import { splitCsv } from "../../src/cli/csv.ts";
 import { parseImageArgument } from "../../src/cli/image-argument.ts";
 import { parseOutput } from "../../src/cli/output-option.ts";
+import { parseConfigWords } from "../../src/frontend/config-words.ts";
 
 const codeOf = (run: () => unknown): string | undefined => {
   try {
@@ -110,21 +110,24 @@ describe("--annotation", () => {
 
 describe("config flags", () => {
   it("take the last value of a key, and values with =", () => {
-    const { env, labels } = configOf({ env: ["A=1", "B=x=y", "A=2"], label: ["l="] });
+    const { env, labels } = parseConfigWords({ env: ["A=1", "B=x=y", "A=2"], label: ["l="] });
     expect([env, labels]).toEqual([{ A: "2", B: "x=y" }, { l: "" }]);
   });
 
   it("describe a health check", () => {
     expect(
-      configOf({ healthcheckCmd: "curl -f x || exit 1", healthcheckInterval: "1m30s", healthcheckTimeout: "500ms" })
-        .healthcheck,
+      parseConfigWords({
+        healthcheckCmd: "curl -f x || exit 1",
+        healthcheckInterval: "1m30s",
+        healthcheckTimeout: "500ms",
+      }).healthcheck,
     ).toEqual({ test: ["CMD-SHELL", "curl -f x || exit 1"], interval: 90, timeout: 0.5 });
-    expect(configOf({ healthcheckCmd: '["/check"]', healthcheckRetries: "3" }).healthcheck).toEqual({
+    expect(parseConfigWords({ healthcheckCmd: '["/check"]', healthcheckRetries: "3" }).healthcheck).toEqual({
       test: ["CMD", "/check"],
       retries: 3,
     });
-    expect(configOf({ healthcheck: false }).healthcheck).toEqual({ test: ["NONE"] });
-    expect(configOf({ healthcheck: true }).healthcheck).toBeUndefined();
+    expect(parseConfigWords({ healthcheck: false }).healthcheck).toEqual({ test: ["NONE"] });
+    expect(parseConfigWords({ healthcheck: true }).healthcheck).toBeUndefined();
   });
 
   it.each([
@@ -134,5 +137,5 @@ describe("config flags", () => {
     [{ healthcheckCmd: "x", healthcheckInterval: "soon" }],
     [{ healthcheckCmd: "x", healthcheckRetries: "many" }],
     [{ healthcheckCmd: "x", healthcheck: false }],
-  ])("%j are refused", (flags) => expect(codeOf(() => configOf(flags))).toBe("INVALID_OPTION"));
+  ])("%j are refused", (flags) => expect(codeOf(() => parseConfigWords(flags))).toBe("INVALID_OPTION"));
 });

@@ -22,9 +22,12 @@ export class R2Metadata implements MetadataStore {
     checkKey(key);
     const bytes = value.slice();
     for (;;) {
-      if ((await this.#records.create(key, bytes)) !== undefined) return;
       const current = await this.#records.read(key);
-      if (current !== undefined && (await this.#records.replace(key, current.etag, bytes)) !== undefined) return;
+      const etag =
+        current === undefined
+          ? await this.#records.create(key, bytes)
+          : await this.#records.replace(key, current.etag, bytes);
+      if (etag !== undefined) return;
     }
   }
 

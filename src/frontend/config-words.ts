@@ -1,29 +1,47 @@
-import type { HealthcheckOptions, ImageConfigOptions } from "../exporter/index.ts";
-import { parseCommandLine } from "../frontend/index.ts";
-import { SlipwayError } from "../index.ts";
+import { SlipwayError } from "../errors.ts";
+import type { ImageConfigOptions } from "../exporter/config.ts";
+import type { HealthcheckOptions } from "../exporter/index.ts";
+import { parseCommandLine, parseJsonArray } from "./command-words.ts";
 
-/** The flags of `build` that end up in the image's config, as commander has them. */
-export interface ConfigFlags {
-  readonly entrypoint?: string;
-  readonly cmd?: string;
-  readonly env?: readonly string[];
-  readonly workdir?: string;
-  readonly user?: string;
-  readonly label?: readonly string[];
-  readonly expose?: readonly string[];
-  readonly volume?: readonly string[];
-  readonly stopSignal?: string;
-  readonly healthcheckCmd?: string;
-  readonly healthcheckInterval?: string;
-  readonly healthcheckTimeout?: string;
-  readonly healthcheckStartPeriod?: string;
-  readonly healthcheckRetries?: string;
-  /** False: `--no-healthcheck`. */
-  readonly healthcheck?: boolean;
+/** An image's config in words, as people type them: the flags of the command line, the fields of a form, a query. */
+export interface ConfigWords {
+  /** Words as a shell splits them, or a JSON array of strings. */
+  readonly entrypoint?: string | undefined;
+  /** As `entrypoint`. */
+  readonly cmd?: string | undefined;
+  /** `KEY=VALUE` each; the last of the same key counts. */
+  readonly env?: readonly string[] | undefined;
+  /** Absolute path. */
+  readonly workdir?: string | undefined;
+  /** `user[:group]`, names or numbers. */
+  readonly user?: string | undefined;
+  /** `KEY=VALUE` each. */
+  readonly label?: readonly string[] | undefined;
+  /** `8080` or `53/udp` each. */
+  readonly expose?: readonly string[] | undefined;
+  /** Absolute paths. */
+  readonly volume?: readonly string[] | undefined;
+  /** A name such as `SIGTERM`, or a number. */
+  readonly stopSignal?: string | undefined;
+  /** A shell's command line, or a JSON array of strings. */
+  readonly healthcheckCmd?: string | undefined;
+  /** `30s`, `1m30s`, `500ms`, or a number of seconds. */
+  readonly healthcheckInterval?: string | undefined;
+  /** As `healthcheckInterval`. */
+  readonly healthcheckTimeout?: string | undefined;
+  /** As `healthcheckInterval`. */
+  readonly healthcheckStartPeriod?: string | undefined;
+  /** A number. */
+  readonly healthcheckRetries?: string | undefined;
+  /** False: none, not even the base's. */
+  readonly healthcheck?: boolean | undefined;
 }
 
-/** @throws SlipwayError `INVALID_OPTION` naming the flag */
-export function configOf(flags: ConfigFlags): ImageConfigOptions {
+/**
+ * The config that such words mean; what is not said is left to the base.
+ * @throws SlipwayError `INVALID_OPTION`; its message names a word as the command line's flag
+ */
+export function parseConfigWords(flags: ConfigWords): ImageConfigOptions {
   return {
     entrypoint: flags.entrypoint === undefined ? undefined : parseCommandLine(flags.entrypoint, "--entrypoint"),
     cmd: flags.cmd === undefined ? undefined : parseCommandLine(flags.cmd, "--cmd"),
@@ -39,7 +57,7 @@ export function configOf(flags: ConfigFlags): ImageConfigOptions {
 }
 
 /** `K=V` fields; the last of the same key counts. @throws SlipwayError `INVALID_OPTION` */
-export function keyValues(
+function keyValues(
   values: readonly string[] | undefined,
   option: string,
 ): Readonly<Record<string, string>> | undefined {
@@ -54,7 +72,7 @@ export function keyValues(
   return Object.fromEntries(entries);
 }
 
-function healthcheckOf(flags: ConfigFlags): HealthcheckOptions | undefined {
+function healthcheckOf(flags: ConfigWords): HealthcheckOptions | undefined {
   const { healthcheckCmd: command } = flags;
   const details = {
     interval: flags.healthcheckInterval,
