@@ -1,8 +1,9 @@
-import { isSlipwayError, SlipwayError, type WritableSnapshot } from "slipway";
+import { isSlipwayError, type ProgressEvent, SlipwayError, type WritableSnapshot } from "slipway";
 import { type App, attempt } from "../app.ts";
 import { formatBytes } from "../format.ts";
 import { type Addition, addArchives, addDropped, addFiles, isArchiveName } from "../model/additions.ts";
 import { describeChanges, summarise } from "../model/changes.ts";
+import { showBusy } from "./busy.ts";
 import { askText, choose, confirmLoss } from "./dialog.ts";
 import { button, byId, h, shownName } from "./dom.ts";
 import { onDrop } from "./drop.ts";
@@ -146,19 +147,26 @@ export function filesPanel(app: App): void {
       unpack = answer === "unpack";
     }
     const dest = tree.directory;
+    const doing = `Adding to ${dest}`;
     const before = workspace.state.tree;
-    const warnings: string[] = [];
-    const went = await change(`Adding to ${dest}`, (work) =>
-      addition(unpack)(work, { dest, onWarning: (warning) => warnings.push(warning) }),
-    );
+    const busy = showBusy(doing);
+    const went = await change(doing, async (work) => {
+      const onProgress = ({ current = 0 }: ProgressEvent): void => busy.update(formatBytes(current));
+      try {
+        await addition(unpack)(work, { dest, signal: busy.signal, onProgress, onWarning: tell });
+      } catch (error) {
+        if (!busy.signal.aborted) throw error;
+        tell("It was cancelled.");
+      }
+    });
+    busy.end();
     const changes = summarise(before, workspace.state.tree);
-    for (const warning of warnings) tell(warning);
     if (changes.changes.length === 0) {
       if (went) tell("Nothing has changed: all of it was there already.");
       return;
     }
     const said = `${describeChanges(changes)} (${formatBytes(changes.bytes)})`;
-    tell(went ? `Added to ${dest}: ${said}.` : `Before that, this was added to ${dest}: ${said}.`);
+    tell(went ? `Added to ${dest}: ${said}.` : `Before that, this came to ${dest}: ${said}.`);
   }
 }
 
