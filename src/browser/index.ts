@@ -34,7 +34,7 @@ export type {
   LeaseManager,
   WriterOptions,
 } from "../content/index.ts";
-export type { LayerWarning } from "../diff/index.ts";
+export type { Layer, LayerWarning } from "../diff/index.ts";
 export type { FlightControl, MadeLayer, RecordedLayer, SharedOperation } from "../exporter/index.ts";
 export type { Hasher, HasherFactory } from "../hash/index.ts";
 export type { Image, ImageStore } from "../images/index.ts";

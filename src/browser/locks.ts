@@ -1,3 +1,5 @@
+import { digestOf } from "../hash/index.ts";
+
 /** Locks that hold for all pages and workers of the origin, by name. */
 export interface StoreLocks {
   /** Takes a lock if it is free. @returns what frees it; undefined if somebody else has it */
@@ -12,12 +14,18 @@ export interface HeldLock {
   release(): Promise<void>;
 }
 
+/** Characters of a Web Lock's name. WebKit refuses more than 1024. */
+const NAME_LIMIT = 256;
+
 /**
  * Web Locks: the browser frees those of a page that is gone.
  * @param scope begins all names
  */
 export function webLocks(manager: LockManager, scope: string): StoreLocks {
-  const nameOf = (name: string): string => `slipway:${scope}:${name}`;
+  const nameOf = (name: string): string => {
+    const whole = `slipway:${scope}:${name}`;
+    return whole.length <= NAME_LIMIT ? whole : `slipway:${digestOf(new TextEncoder().encode(whole))}`;
+  };
   return {
     tryHold(name) {
       return new Promise((resolve, reject) => {

@@ -16,10 +16,14 @@ export interface PageServer {
 /** The policy that Slipway promises to work under: no WebAssembly, no eval, nothing from elsewhere. */
 export const STRICT_POLICY = "default-src 'self'";
 
-/** Serves these paths on a free port of loopback; every answer carries the content security policy. */
+/**
+ * Serves these paths on loopback; every answer carries the content security policy.
+ * @param port default a free one
+ */
 export async function servePages(
   routes: Readonly<Record<string, PageRoute>>,
   policy: string = STRICT_POLICY,
+  port = 0,
 ): Promise<PageServer> {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
@@ -37,7 +41,7 @@ export async function servePages(
       response.end(route.body);
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () =>

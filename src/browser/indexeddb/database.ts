@@ -124,13 +124,13 @@ export class Database {
 export async function deleteDatabase(name: string, patience: number = PATIENCE): Promise<void> {
   const what = `delete database ${JSON.stringify(name)}`;
   const factory = indexedDBOf(what);
-  const found = await openExisting(factory, name, what);
+  const found = await openExisting(factory, name, what, patience);
   if (found === undefined) return;
   const own = isOwn(found);
   found.close();
   if (!own) throw foreign(name, what);
   const request = factory.deleteDatabase(name);
-  await granted(request, what, patience, "it is deleted when they are closed").catch(async (error: unknown) => {
+  await granted(request, what, patience, "it is deleted as soon as they are closed").catch(async (error: unknown) => {
     throw await storageError(error, what);
   });
 }
@@ -155,9 +155,9 @@ async function openAt(name: string, schema: Schema, patience: number): Promise<I
   };
   let database: IDBDatabase;
   try {
-    database = await granted(request, what, patience, "open this page again then");
+    database = await granted(request, what, patience, OPEN_ADVICE);
   } catch (error) {
-    if (nameOf(error) === "VersionError") throw await newerVersion(factory, name, what, version);
+    if (nameOf(error) === "VersionError") throw await newerVersion(factory, name, what, version, patience);
     throw await storageError(refused ?? error, what);
   }
   if (isOwn(database)) return database;
@@ -165,33 +165,45 @@ async function openAt(name: string, schema: Schema, patience: number): Promise<I
   throw foreign(name, what);
 }
 
-/** What a request to open or delete gives; it waits for other pages to let go of the database, but not for ever. */
+/**
+ * What a request to open or delete gives. It waits for other pages to let go of the database, but not for ever: once it is told that
+ * some do not give way, for `patience`, and where it is told nothing (it stands behind a request that waits itself) a while longer.
+ */
 function granted(request: IDBOpenDBRequest, what: string, patience: number, advice: string): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     let late = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    request.onblocked = () => {
-      timer = setTimeout(() => {
-        late = true;
-        const reason = `other pages have it open and do not give way; close them: ${advice}`;
-        reject(new SlipwayError("UNAVAILABLE", `Cannot ${what}: ${reason}`));
-      }, patience);
+    const giveUp = (): void => {
+      late = true;
+      const reason = `other pages have it open and do not give way; ${advice}`;
+      reject(new SlipwayError("UNAVAILABLE", `Cannot ${what}: ${reason}`));
     };
-    request.onsuccess = () => {
+    let timer = setTimeout(giveUp, patience * 6);
+    request.addEventListener("blocked", () => {
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, patience);
+    });
+    request.addEventListener("upgradeneeded", () => clearTimeout(timer));
+    request.addEventListener("success", () => {
       clearTimeout(timer);
       // Nobody waits for it any more; held open it would block others in turn. A deletion has no result.
       if (late) (request.result as IDBDatabase | undefined)?.close();
       else resolve(request.result);
-    };
-    request.onerror = () => {
+    });
+    request.addEventListener("error", () => {
       clearTimeout(timer);
       reject(request.error);
-    };
+    });
   });
 }
 
-async function newerVersion(factory: IDBFactory, name: string, what: string, known: number): Promise<SlipwayError> {
-  const database = await openExisting(factory, name, what);
+async function newerVersion(
+  factory: IDBFactory,
+  name: string,
+  what: string,
+  known: number,
+  patience: number,
+): Promise<SlipwayError> {
+  const database = await openExisting(factory, name, what, patience);
   const own = database !== undefined && isOwn(database);
   const version = database?.version;
   database?.close();
@@ -203,7 +215,12 @@ async function newerVersion(factory: IDBFactory, name: string, what: string, kno
 }
 
 /** The database in whatever version it has; undefined if there is none. */
-async function openExisting(factory: IDBFactory, name: string, what: string): Promise<IDBDatabase | undefined> {
+async function openExisting(
+  factory: IDBFactory,
+  name: string,
+  what: string,
+  patience: number,
+): Promise<IDBDatabase | undefined> {
   const request = factory.open(name);
   let absent = false;
   request.onupgradeneeded = () => {
@@ -211,12 +228,14 @@ async function openExisting(factory: IDBFactory, name: string, what: string): Pr
     request.transaction?.abort();
   };
   try {
-    return await promisifyRequest(request);
+    return await granted(request, what, patience, OPEN_ADVICE);
   } catch (error) {
     if (absent) return undefined;
     throw await storageError(error, what);
   }
 }
+
+const OPEN_ADVICE = "close them, then try again";
 
 const isOwn = (database: IDBDatabase): boolean => database.objectStoreNames.contains(MARKER);
 

@@ -16,7 +16,7 @@ export function indexedDBSuites(label: string, options: IndexedDBOptions = {}): 
   const stores: IndexedDBStore[] = [];
   let count = 0;
   const open = async (): Promise<IndexedDBStore> => {
-    const store = await openIndexedDB(`suite ${label} ${count}`, options);
+    const store = await openIndexedDB(`suite ${label} ${count}`, { durable: false, ...options });
     stores.push(store);
     return store;
   };

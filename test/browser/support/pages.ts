@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import { type BrowserContext, chromium, type Page } from "playwright";
+import { bundleModule } from "../../support/bundle.ts";
+import { chromiumOptions } from "../../support/chromium.ts";
+import { MODULE_PAGE, type PageServer, STRICT_POLICY, servePages } from "../../support/page-server.ts";
+
+declare global {
+  /** What the pages of the tests have to offer to functions that are evaluated in them. */
+  var slipway: typeof import("./page.ts");
+}
+
+/** A browser whose pages have the library, under the strict policy. */
+export interface StorePages {
+  /** One profile: its pages share their storage. */
+  readonly context: BrowserContext;
+  readonly origin: string;
+  /** Another page. */
+  open(): Promise<Page>;
+  close(): Promise<void>;
+}
+
+/** How {@link storePages} starts. */
+export interface StorePagesOptions {
+  /** More arguments of the browser. */
+  readonly args?: readonly string[];
+  /** A port of loopback: with the same one as before the pages find what was stored before. Default: a free one. */
+  readonly port?: number;
+}
+
+/**
+ * Starts Chromium with a profile on disk: what a private window stores is in memory, and obeys other rules.
+ * @param profile its directory
+ */
+export async function storePages(
+  profile: string,
+  { args = [], port = 0 }: StorePagesOptions = {},
+): Promise<StorePages> {
+  const server = await servePages(
+    {
+      "/": MODULE_PAGE,
+      "/main.js": {
+        type: "text/javascript",
+        body: 'import * as slipway from "/page.js"; globalThis.slipway = slipway; document.body.id = "ready";',
+      },
+      "/page.js": { type: "text/javascript", body: await bundleModule(join(import.meta.dirname, "page.ts")) },
+    },
+    STRICT_POLICY,
+    port,
+  );
+  const context = await openProfile(profile, args);
+  return {
+    context,
+    origin: server.origin,
+    open: () => openPage(context, server),
+    async close() {
+      await context.close();
+      await server.close();
+    },
+  };
+}
+
+async function openProfile(profile: string, args: readonly string[]): Promise<BrowserContext> {
+  const options = await chromiumOptions();
+  return await chromium.launchPersistentContext(profile, { ...options, args: [...(options.args ?? []), ...args] });
+}
+
+async function openPage(context: BrowserContext, { origin }: PageServer): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(`${origin}/`);
+  await page.waitForSelector("#ready", { state: "attached" });
+  return page;
+}
