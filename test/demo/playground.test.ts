@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { slipway } from "../cli/support/slipway.ts";
@@ -126,13 +126,15 @@ describe("the playground's image", () => {
   });
 
   for (const [kind, program, args] of [
-    ["tar", "tar", ["-cf"]],
-    ["tar.gz", "tar", ["-czf"]],
+    ["tar", "tar", ["-cf", "ARCHIVE", "."]],
+    ["tar.gz", "tar", ["-czf", "ARCHIVE", "."]],
+    ["zip", "python3", ["-m", "zipfile", "-c", "ARCHIVE", "hello.sh", "data.bin", "css"]],
   ] as const) {
-    it(`of a ${kind} that was dropped and unpacked is the command line's`, async () => {
+    itWith([program], `of a ${kind} that was dropped and unpacked is the command line's`, async () => {
       const copy = executableCopy();
       const archive = join(temporaryDirectory(), `site.${kind}`);
-      execFileSync(program, [...args, archive, "-C", copy, "."]);
+      const filled = args.map((argument) => (argument === "ARCHIVE" ? archive : argument));
+      execFileSync(program, filled, { cwd: copy });
       const { page } = await open();
       await dropPaths(page, [archive]);
       await page.getByRole("button", { name: "Unpack" }).click();
@@ -141,6 +143,17 @@ describe("the playground's image", () => {
       expect(await buildImage(page)).toBe(expected.digest);
     });
   }
+
+  it("of an archive that was dropped can have it as a file", async () => {
+    const archive = join(temporaryDirectory(), "site.tar");
+    execFileSync("tar", ["-cf", archive, "-C", folder, "."]);
+    const { page } = await open();
+    await dropPaths(page, [archive]);
+    await page.getByRole("button", { name: "Add as a file" }).click();
+    await treeItem(page, "/site.tar").waitFor();
+    const expected = await buildOnCommandLine(dirname(archive), "-t", "hello");
+    expect(await buildImage(page)).toBe(expected.digest);
+  });
 
   it("of two layers is what the command line makes of one on the other", async () => {
     const { page } = await open();
