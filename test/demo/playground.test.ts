@@ -369,6 +369,25 @@ describe("the playground", () => {
     expect(written).toContain(`blobs/sha256/${digest.slice("sha256:".length)}`);
   });
 
+  it("adds a folder by the browser's own dialog where there is one, empty folders too", async () => {
+    const { page } = await open();
+    await page.evaluate(async () => {
+      const site = await (await navigator.storage.getDirectory()).getDirectoryHandle("site", { create: true });
+      await site.getDirectoryHandle("empty", { create: true });
+      const file = await (await site.getFileHandle("a.txt", { create: true })).createWritable();
+      await file.write("a");
+      await file.close();
+      Object.assign(globalThis, { showDirectoryPicker: async () => site });
+    });
+    await page.getByRole("button", { name: "Add folder…" }).click();
+    const directory = join(temporaryDirectory(), "site");
+    mkdirSync(join(directory, "empty"), { recursive: true });
+    writeFileSync(join(directory, "a.txt"), "a");
+    await treeItem(page, "/site").waitFor();
+    const expected = await buildOnCommandLine(directory, "--dest", "/site", "-t", "hello");
+    expect(await buildImage(page)).toBe(expected.digest);
+  });
+
   it("copies the digest", async () => {
     const { page } = await open();
     await dropFiles(page, [{ name: "a.txt", content: "a" }]);

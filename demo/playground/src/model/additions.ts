@@ -1,5 +1,5 @@
 import { addArchive, type OperationOptions, type WritableSnapshot } from "slipway";
-import { addFileList, takeDataTransfer } from "slipway/browser";
+import { addDirectoryHandle, addFileList, takeDataTransfer } from "slipway/browser";
 
 /** What an addition is told. */
 export interface AddOptions extends OperationOptions {
@@ -19,6 +19,11 @@ export function isArchiveName(name: string): boolean {
 /** Files that were picked, with the folders that they were picked in. */
 export function addPicked(files: readonly File[]): Addition {
   return (work, options) => addFileList(work, files, options);
+}
+
+/** A folder that was picked, also if it is empty. */
+export function addFolder(folder: FileSystemDirectoryHandle): Addition {
+  return (work, options) => addDirectoryHandle(work, folder, { ...options, dest: `${options.dest}/${folder.name}` });
 }
 
 /** Files and folders that were dropped. Must be called within the event: afterwards the browser has taken them away. */

@@ -27,6 +27,10 @@ export class Editor {
     this.#app = app;
     app.flush.editor = () => this.flush();
     document.addEventListener("visibilitychange", () => void attempt("Saving", () => this.flush()));
+    // Only for what was typed in the last moment, or could not be saved.
+    window.addEventListener("beforeunload", (event) => {
+      if (this.#dirty) event.preventDefault();
+    });
   }
 
   /** Shows another file. What was typed before is saved first. */

@@ -1,8 +1,9 @@
 import { isSlipwayError, type ProgressEvent, SlipwayError, type WritableSnapshot } from "slipway";
 import { type App, attempt } from "../app.ts";
 import { formatBytes } from "../format.ts";
-import { type Addition, addArchives, addDropped, addPicked, isArchiveName } from "../model/additions.ts";
+import { type Addition, addArchives, addDropped, addFolder, addPicked, isArchiveName } from "../model/additions.ts";
 import { describeChanges, summarise } from "../model/changes.ts";
+import { type PickingWindow, unlessCancelled } from "../model/pickers.ts";
 import { showBusy } from "./busy.ts";
 import { askText, choose, confirmLoss } from "./dialog.ts";
 import { button, byId, h, shownName } from "./dom.ts";
@@ -36,7 +37,7 @@ export function filesPanel(app: App): void {
     button("New file…", () => void newFile()),
     button("New folder…", () => void newFolder()),
     button("Add files…", () => files.click()),
-    button("Add folder…", () => folder.click()),
+    button("Add folder…", () => void pickFolder()),
     renameButton,
     removeButton,
     files,
@@ -128,6 +129,16 @@ export function filesPanel(app: App): void {
   async function picked(list: FileList): Promise<void> {
     const all = [...list];
     await add(all, addPicked(all));
+  }
+
+  /** Where the browser has a dialog for folders: the other one speaks of uploading, which is not what happens. */
+  async function pickFolder(): Promise<void> {
+    const { showDirectoryPicker } = window as PickingWindow;
+    if (showDirectoryPicker === undefined) return folder.click();
+    await attempt("Choosing a folder", async () => {
+      const handle = await unlessCancelled(showDirectoryPicker.call(window));
+      if (handle !== undefined) await add([], addFolder(handle));
+    });
   }
 
   /** What was dropped is taken at once: when the event is over the browser does not give it any more. */

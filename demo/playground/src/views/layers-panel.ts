@@ -47,7 +47,10 @@ export function layersPanel(app: App): void {
     await app.flush.editor().catch(() => undefined);
     const text = `${describeChanges(workspace.state.uncommitted)} since the last layer will be undone.`;
     if (!(await confirmLoss({ title: "Discard changes?", text }, "Discard"))) return;
-    if (await attempt("Discarding changes", () => workspace.discard())) await tidy(app);
+    await attempt("Discarding changes", async () => {
+      await workspace.discard();
+      await tidy(app);
+    });
   }
 
   async function removeTop(): Promise<void> {
@@ -57,7 +60,10 @@ export function layersPanel(app: App): void {
     const rest = uncommitted.changes.length === 0 ? "" : " What is not in a layer yet goes with it.";
     const text = `Its changes will be undone: ${describeChanges(top.changes) || "none"}.${rest} Images that were built stay.`;
     if (!(await confirmLoss({ title: `Remove layer ${layers.length}?`, text }, "Remove"))) return;
-    if (await attempt("Removing the layer", () => workspace.removeTop())) await tidy(app);
+    await attempt("Removing the layer", async () => {
+      await workspace.removeTop();
+      await tidy(app);
+    });
   }
 }
 
