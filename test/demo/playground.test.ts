@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Page } from "playwright";
+import { firefox, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { slipway } from "../cli/support/slipway.ts";
 import { DOCKER_TOOLS, startDocker } from "../interop/support/docker.ts";
 import { temporaryDirectory, temporaryRoot } from "../support/temporary.ts";
-import { itWith } from "../support/tools.ts";
+import { itWith, toolPath } from "../support/tools.ts";
 import {
   buildImage,
   downloadArchive,
@@ -79,7 +79,7 @@ function executableCopy(): string {
 async function dropLargeFile(page: Page): Promise<void> {
   await page.evaluate(() => {
     const data = new DataTransfer();
-    const parts = Array.from({ length: 768 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
+    const parts = Array.from({ length: 384 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
     data.items.add(new File(parts, "large.bin"));
     document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
   });
@@ -193,11 +193,42 @@ describe("the playground's image", () => {
   });
 
   itWith(
-    [...DOCKER_TOOLS, "root"],
+    ["firefox-esr"],
+    "is the same in Firefox",
+    async () => {
+      // It makes folders in its home.
+      const env = { PATH: process.env.PATH ?? "", HOME: temporaryDirectory() };
+      const executablePath = toolPath("firefox-esr") ?? "";
+      const browser = await firefox.launch({ executablePath, channel: "moz-firefox", env });
+      try {
+        const page = await browser.newPage();
+        await page.goto(playground.origin);
+        await ready(page);
+        await dropFiles(page, [{ name: "data.bin", content: BINARY }]);
+        await treeItem(page, "/data.bin").waitFor();
+        const digest = await buildImage(page);
+        await page.reload();
+        await page.getByRole("button", { name: "Open hello:latest" }).click();
+        const directory = temporaryDirectory();
+        writeFileSync(join(directory, "data.bin"), BINARY);
+        const expected = await buildOnCommandLine(directory, "-t", "hello");
+        expect([digest, await page.locator("[data-field=digest]").textContent()]).toEqual([
+          expected.digest,
+          expected.digest,
+        ]);
+      } finally {
+        await browser.close();
+      }
+    },
+    120_000,
+  );
+
+  itWith(
+    [...DOCKER_TOOLS, "root", "busybox"],
     "is loaded and run by Docker as the page says",
     async () => {
       const { page } = await open();
-      const busybox = readFileSync("/bin/busybox");
+      const busybox = readFileSync(toolPath("busybox") ?? "");
       await dropFiles(page, [{ name: "busybox", content: busybox }]);
       await treeItem(page, "/busybox").click();
       await page.getByLabel("Executable").check();
@@ -487,7 +518,7 @@ describe("the files of the playground", () => {
     await treeItem(page, "/a.txt").click();
     await page.getByRole("button", { name: "Delete", exact: true }).click();
     await page.getByText("1 removed").waitFor();
-    await page.getByRole("button", { name: "Discard changes…" }).click();
+    await page.getByRole("button", { name: "Discard…" }).click();
     await page.getByRole("button", { name: "Discard", exact: true }).click();
     await treeItem(page, "/a.txt").waitFor();
     await page.getByRole("button", { name: "Remove layer…" }).click();

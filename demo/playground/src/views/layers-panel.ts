@@ -17,7 +17,9 @@ export function layersPanel(app: App): void {
   const { workspace } = app;
   const list = h("ol", { class: "layer-list" });
   const commit = button("Commit layer", () => void attempt("Committing the layer", commitLayer), { class: "primary" });
-  const discard = button("Discard changes…", () => void discardChanges());
+  const discard = button("Discard…", () => void discardChanges(), {
+    title: "Undo what is in no layer yet",
+  });
   const remove = button("Remove layer…", () => void removeTop(), {
     title: "Remove the topmost layer",
   });
