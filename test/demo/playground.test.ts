@@ -75,8 +75,12 @@ function executableCopy(): string {
   return copy;
 }
 
-/** A file that takes seconds to be compressed. */
-async function dropLargeFile(page: Page): Promise<void> {
+/** Two layers: one that is made at once, and one that takes seconds to be compressed. */
+async function commitSmallAndLargeLayer(page: Page): Promise<void> {
+  await dropFiles(page, [{ name: "small.txt", content: "small" }]);
+  await treeItem(page, "/small.txt").waitFor();
+  await page.getByRole("button", { name: "Commit layer" }).click();
+  await page.getByText("Layer 1").waitFor();
   await page.evaluate(() => {
     const data = new DataTransfer();
     const parts = Array.from({ length: 384 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
@@ -84,6 +88,15 @@ async function dropLargeFile(page: Page): Promise<void> {
     document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
   });
   await treeItem(page, "/large.bin").waitFor({ timeout: 60_000 });
+  await page.getByRole("button", { name: "Commit layer" }).click();
+  await page.getByText("Layer 2").waitFor();
+}
+
+/** Begins to build, and waits until the small layer is done and the large one is not. */
+async function buildHalf(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Build image" }).click();
+  await page.getByText(/layer 1\/2 [0-9a-f]{12}$/).waitFor();
+  await page.getByText(/MB of/).first().waitFor();
 }
 
 describe("the playground's image", () => {
@@ -311,12 +324,10 @@ describe("the playground", () => {
 
   it("leaves nothing of a build that was cancelled, and builds again", { timeout: 120_000 }, async () => {
     const { page } = await open();
-    await dropLargeFile(page);
-    await page.getByRole("button", { name: "Commit layer" }).click();
-    await page.getByText("Layer 1").waitFor();
+    await commitSmallAndLargeLayer(page);
     const before = await inventoryOf(page);
-    await page.getByRole("button", { name: "Build image" }).click();
-    await page.getByText(/MB of/).first().waitFor();
+    await buildHalf(page);
+    expect((await inventoryOf(page)).blobs.length).toBe(before.blobs.length + 1);
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByText("The build was cancelled. Nothing of it stays.").waitFor();
     await expect.poll(() => inventoryOf(page)).toEqual(before);
@@ -326,18 +337,16 @@ describe("the playground", () => {
 
   it("tidies up after a page that was closed while it built", { timeout: 120_000 }, async () => {
     const { page, context } = await open();
-    await dropLargeFile(page);
-    await page.getByRole("button", { name: "Commit layer" }).click();
-    await page.getByText("Layer 1").waitFor();
+    await commitSmallAndLargeLayer(page);
     const before = await inventoryOf(page);
-    await page.getByRole("button", { name: "Build image" }).click();
-    await page.getByText(/MB of/).first().waitFor();
+    await buildHalf(page);
+    expect((await inventoryOf(page)).blobs.length).toBe(before.blobs.length + 1);
     await page.close();
     const next = await context.newPage();
     await next.goto(playground.origin);
     await ready(next);
     expect(await inventoryOf(next)).toEqual(before);
-    expect(await next.getByText("Layer 1").count()).toBe(1);
+    expect(await next.getByText(/^Layer \d$/).count()).toBe(2);
   });
 
   it("says in words what is wrong with a setting, at once and when building", async () => {
