@@ -273,6 +273,21 @@ describe("where a directory comes", () => {
     }, base.key);
   });
 
+  it("does not follow its own symlinks, also where a symlink of the snapshot gives them another name", async () => {
+    mkdirSync(join(home, "lib"));
+    symlinkSync("/etc/passwd", join(home, "lib/f"));
+    write("usr/lib/f", "mine");
+    const bench = workbench();
+    const base = await bench.make(async (work) => {
+      await work.writeFile("/etc/passwd", "theirs");
+      await work.mkdir("/usr/lib", { recursive: true });
+      await work.symlink("usr/lib", "/lib");
+    });
+    const work = await bench.snapshots.prepare("work", base.key);
+    await expect(addDirectory(work, home, { xattrs: false })).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
+    expect(await work.readTextFile("/etc/passwd")).toBe("theirs");
+  });
+
   it("is not the place of a directory that would be lost", async () => {
     write("etc", "a file");
     const bench = workbench();

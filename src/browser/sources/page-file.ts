@@ -5,7 +5,10 @@ import { pageError } from "./page-error.ts";
 /** Up to here a file is read at one go: a stream costs more than the bytes. */
 const SMALL = 64 * 1024;
 
-/** A file of a page as a source; its bytes stay on disk until they are read. @param path what it is called in messages */
+/**
+ * A file of a page as a source; its bytes stay on disk until they are read.
+ * @param path what it is called in messages
+ */
 export function pageFileSource(file: Blob, path: string): NamedSource {
   return { size: file.size, name: path, open: (range) => read(file, path, range) };
 }

@@ -8,6 +8,7 @@ import { addTree, type TreeAdder } from "./tree-adder.ts";
 
 /** Files as an object, in the form of WebContainer's `FileSystemTree`: https://webcontainers.io/guides/working-with-the-file-system */
 export interface FileSystemTree {
+  /** What is under a name, which is no path. */
   readonly [name: string]: FileSystemTreeDirectory | FileSystemTreeFile | FileSystemTreeSymlink;
 }
 

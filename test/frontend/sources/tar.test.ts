@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -294,6 +294,35 @@ describe("a tar that cannot be trusted", () => {
     });
   });
 
+  it("lets go of the stream that it comes by when it is refused", async () => {
+    let cancelled = false;
+    const bytes = await collect(tarOf(file("../f"), file("large", "x".repeat(100_000))));
+    const stream = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (let at = 0; at < bytes.byteLength; at += 512) controller.enqueue(bytes.slice(at, at + 512));
+      },
+      cancel() {
+        cancelled = true;
+      },
+    });
+    expect(await failureOf((work) => addTar(work, stream))).toMatchObject({ code: "INVALID_PATH" });
+    expect(cancelled).toBe(true);
+  });
+
+  it("is the same in whatever pieces it comes", async () => {
+    const bytes = await collect(
+      gzip(await collect(tarOf(dir("d"), file("d/f", "content".repeat(300)), link("d/f", "g")))),
+    );
+    const digests = new Set<string>();
+    for (const size of [1, 7, 65_536]) {
+      async function* pieces(): AsyncGenerator<Uint8Array> {
+        for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);
+      }
+      digests.add((await treeAfter((work) => addTar(work, pieces()))).root.digest);
+    }
+    expect(digests.size).toBe(1);
+  });
+
   it("ends with the error of what it was read from, and when it is aborted", async () => {
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield (await collect(tarOf(file("f", "x".repeat(2000))))).subarray(0, 1000);
@@ -305,6 +334,79 @@ describe("a tar that cannot be trusted", () => {
     const onProgress = ({ state }: ProgressEvent): void => (state === "running" ? controller.abort(reason) : undefined);
     const tar = tarOf(file("f", "x"), file("g", "y"), file("h", "z"));
     expect(await failureOf((work) => addTar(work, tar, { signal: controller.signal, onProgress }))).toBe(reason);
+  });
+});
+
+describe("whatever a tar has", () => {
+  const base: Parameters<typeof treeAfter>[1] = async (work) => {
+    await work.writeFile("/etc/passwd", "theirs");
+    await work.writeFile("/srv/a/kept", "kept");
+    await work.symlink("a", "/srv/alias");
+    await work.symlink("alias/b", "/srv/a/l");
+  };
+  const path = fc
+    .array(fc.constantFrom("a", "b", "l", "alias", "x", "..", ".", "", "etc", "passwd"), { minLength: 1, maxLength: 4 })
+    .map((names) => names.join("/"));
+  const target = fc.oneof(path, fc.constantFrom("/etc", "/etc/passwd", "../etc", "..", "/", "l", "a"));
+  const entry: fc.Arbitrary<Entry> = fc.oneof(
+    path.map((at) => file(at, "mine")),
+    path.map((at) => dir(at, 0o700)),
+    fc.tuple(target, path).map(([to, at]) => symlink(to, at)),
+    fc.tuple(target, path).map(([to, at]) => link(to, at)),
+  );
+
+  it("nothing outside of its place changes, and it ends well or with an error of ours", async () => {
+    let well = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 12 }), async (entries) => {
+        // The writer refuses what has no name.
+        const named = entries.filter(({ name, linkName }) => name !== "" && linkName !== "");
+        const bench = workbench();
+        const { key, tree: before } = await bench.make(base);
+        const work = await bench.snapshots.prepare("work", key);
+        const failure = await addTar(work, tarOf(...named), { dest: "/srv" }).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        if (failure === undefined) well++;
+        else expect(failure).toMatchObject({ name: "SlipwayError" });
+        const { root } = await work.tree();
+        expect([...root.entries.keys()]).toEqual(["etc", "srv"]);
+        expect(root.entries.get("etc")).toBe(before.root.entries.get("etc"));
+        expect((await work.stat("/srv/a")).path).toBe("/srv/a");
+      }),
+      { numRuns: 300 },
+    );
+    expect(well).toBeGreaterThan(10);
+  });
+
+  itWith(["tar"], "it is what GNU tar makes of it, where both take it", async () => {
+    const plain = fc.constantFrom("a", "b", "c", "a/x", "a/y", "b/x", "c/x/y");
+    const simple: fc.Arbitrary<Entry> = fc.oneof(
+      fc.tuple(plain, fc.constantFrom("1", "22")).map(([at, text]) => file(at, text)),
+      fc.tuple(plain, fc.constantFrom(0o700, 0o755)).map(([at, mode]) => dir(at, mode)),
+      fc.tuple(fc.constantFrom("a", "nowhere"), plain).map(([to, at]) => symlink(to, at)),
+      fc.tuple(plain, plain).map(([to, at]) => link(to, at)),
+    );
+    let both = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(simple, { minLength: 1, maxLength: 7 }), async (entries) => {
+        const tar = await collect(tarOf(...entries));
+        const bench = workbench();
+        const work = await bench.snapshots.prepare("work");
+        const ours = await addTar(work, tar).catch(() => undefined);
+        if (ours === undefined) return;
+        const home = realpathSync(temporaryDirectory());
+        const { status } = spawnSync("tar", ["-xpf", "-", "-C", home], { input: tar });
+        if (status !== 0) return;
+        both++;
+        const theirs = await treeAfter((other) => addDirectory(other, home, { xattrs: false }));
+        expect(lines(undefined, await work.tree())).toEqual(lines(undefined, theirs));
+        expect((await work.tree()).root.digest).toBe(theirs.root.digest);
+      }),
+      { numRuns: 100 },
+    );
+    expect(both).toBeGreaterThan(20);
   });
 });
 
