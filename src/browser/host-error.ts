@@ -19,6 +19,8 @@ export async function storageError(error: unknown, what: string, needed?: number
     case "NotReadableError":
     case "NotFoundError":
       return fail("IO", "the browser has lost the bytes; delete what they belong to and store it again");
+    case "NoModificationAllowedError":
+      return fail("UNAVAILABLE", "somebody else writes to the file just now; try again");
     case "AbortError":
     case "InvalidStateError":
       return fail("UNAVAILABLE", "the browser has closed the database meanwhile; try again");

@@ -12,9 +12,12 @@ import { byteRecords } from "./indexeddb/byte-records.ts";
 import { DatabaseContentStore, takesBlobs } from "./indexeddb/content.ts";
 import { type ClosedReason, Database, deleteDatabase } from "./indexeddb/database.ts";
 import { DatabaseImageStore } from "./indexeddb/images.ts";
+import type { Storing } from "./indexeddb/ingest-data.ts";
+import { PART_SIZE } from "./indexeddb/parts.ts";
 import { recordLocks } from "./indexeddb/record-locks.ts";
 import { CONTENT, IMAGES, LEASES, MARKER, METADATA, SCHEMA } from "./indexeddb/schema.ts";
 import { type StoreLocks, webLocks } from "./locks.ts";
+import { DataFiles } from "./opfs/data-files.ts";
 
 /** How {@link openIndexedDB} opens. */
 export interface IndexedDBOptions {
@@ -28,6 +31,12 @@ export interface IndexedDBOptions {
    * Whether what was committed survives a power failure, not only a killed browser: `durability: "strict"`. Default true.
    */
   readonly durable?: boolean | undefined;
+  /**
+   * Bytes from which on a blob lies in a file of the origin private file system instead of the database, where this is a dedicated
+   * worker of an engine that has such files: they are written several times as fast. Pages and workers read both. Default: 2 MiB;
+   * `Infinity` for never.
+   */
+  readonly filesFrom?: number | undefined;
   /**
    * Whether Web Locks keep writers apart. Default: where the page has them (https or localhost). Without them locks are records that
    * expire, and what a page held that is gone is free after 20 seconds.
@@ -69,13 +78,22 @@ const DAY = 24 * 60 * 60;
  */
 export async function openIndexedDB(name: string, options: IndexedDBOptions = {}): Promise<IndexedDBStore> {
   mustBeName(name);
-  const { hasher = hostHasher, staleAfter = DAY, durable = true, onClosed } = options;
+  const { hasher = hostHasher, staleAfter = DAY, durable = true, filesFrom = PART_SIZE / 2, onClosed } = options;
   const database = await Database.open(name, SCHEMA, { onClosed });
   try {
     const durability = durable ? "strict" : "relaxed";
     const use = database.use(CONTENT, durability);
     const locks = chooseLocks(options, database);
-    const content = new DatabaseContentStore({ use, locks, hasher, blobs: await takesBlobs(use) });
+    const files = new DataFiles(name);
+    const storing: Storing = {
+      use,
+      blobs: await takesBlobs(use),
+      files,
+      filesFrom: (await files.canWrite()) ? filesFrom : Number.POSITIVE_INFINITY,
+      durable,
+    };
+    const content = new DatabaseContentStore({ storing, locks, hasher });
+    await content.sweepFiles();
     await content.collectUntouchedSince(Date.now() - staleAfter * 1000);
     return {
       name,
@@ -105,6 +123,7 @@ export async function openIndexedDB(name: string, options: IndexedDBOptions = {}
 export async function deleteIndexedDB(name: string): Promise<void> {
   mustBeName(name);
   await deleteDatabase(name);
+  await new DataFiles(name).removeAll();
 }
 
 function chooseLocks({ webLocks: wanted }: IndexedDBOptions, database: Database): StoreLocks {

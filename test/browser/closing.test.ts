@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import type { Page } from "playwright";
+import type { Page, Worker } from "playwright";
 import { describe, expect, it } from "vitest";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { type StorePages, storePages } from "./support/pages.ts";
@@ -7,21 +7,19 @@ import { type StorePages, storePages } from "./support/pages.ts";
 const NAME = "closing";
 
 /** Writes blobs one after the other and two at a time until its page ends. */
-async function begin(page: Page, round: number): Promise<void> {
-  await page.evaluate(
-    async ({ name, round }) => {
-      const { content } = await slipway.openIndexedDB(name);
-      const write = async (lane: number): Promise<never> => {
-        for (let count = 0; ; count++) {
-          const seed = round * 100 + lane * 50 + count;
-          const ref = `${seed}`;
-          await slipway.put(content, seed, [100_000, 5_000_000, 9_000_001][count % 3] ?? 0, ref);
-        }
-      };
-      for (const lane of [0, 1]) write(lane).catch(() => undefined);
-    },
-    { name: NAME, round },
-  );
+async function begin(place: Page | Worker, round: number): Promise<void> {
+  const write = async ({ name, round }: { readonly name: string; readonly round: number }): Promise<void> => {
+    const { content } = await slipway.openIndexedDB(name);
+    const writeOne = async (lane: number): Promise<never> => {
+      for (let count = 0; ; count++) {
+        const seed = round * 100 + lane * 50 + count;
+        await slipway.put(content, seed, [100_000, 5_000_000, 9_000_001][count % 3] ?? 0, `${seed}`);
+      }
+    };
+    for (const lane of [0, 1]) writeOne(lane).catch(() => undefined);
+  };
+  const argument = { name: NAME, round };
+  await ("workers" in place ? place.evaluate(write, argument) : place.evaluate(write, argument));
 }
 
 /** What a page that opens the store afterwards finds: everything whole; and it goes on with what was begun. */
@@ -65,32 +63,39 @@ async function crash(pages: StorePages, page: Page): Promise<void> {
 }
 
 describe("a page that ends while it writes", () => {
-  it("closed or crashed at twenty moments, leaves a whole store whose ingests can be gone on with", {
-    timeout: 240_000,
-  }, async () => {
-    const pages = await storePages(temporaryDirectory());
-    try {
-      let resumed = 0;
-      let blobs = 0;
-      for (const [round, moment] of moments(1, 20).entries()) {
-        const page = await pages.open();
-        await begin(page, round);
-        await pause(moment);
-        if (round % 2 === 0) await page.close();
-        else await crash(pages, page);
-        const checker = await pages.open();
-        const found = await check(checker);
-        await checker.close();
-        resumed += found.resumed;
-        expect(found.blobs).toBeGreaterThanOrEqual(blobs);
-        blobs = found.blobs;
+  it.each([
+    ["itself", false],
+    ["by a worker that has files", true],
+  ])(
+    "%s, closed or crashed at twenty moments, leaves a whole store whose ingests can be gone on with",
+    {
+      timeout: 240_000,
+    },
+    async (_, byWorker) => {
+      const pages = await storePages(temporaryDirectory());
+      try {
+        let resumed = 0;
+        let blobs = 0;
+        for (const [round, moment] of moments(1, 20).entries()) {
+          const page = await pages.open();
+          await begin(byWorker ? await pages.openWorker(page) : page, round);
+          await pause(moment);
+          if (round % 2 === 0) await page.close();
+          else await crash(pages, page);
+          const checker = await pages.open();
+          const found = await check(checker);
+          await checker.close();
+          resumed += found.resumed;
+          expect(found.blobs).toBeGreaterThanOrEqual(blobs);
+          blobs = found.blobs;
+        }
+        expect(blobs).toBeGreaterThan(20);
+        expect(resumed).toBeGreaterThan(0);
+      } finally {
+        await pages.close();
       }
-      expect(blobs).toBeGreaterThan(20);
-      expect(resumed).toBeGreaterThan(0);
-    } finally {
-      await pages.close();
-    }
-  });
+    },
+  );
 
   it("leaves ingests that are thrown away when they are old, but not those that somebody is at", async () => {
     const pages = await storePages(temporaryDirectory());
@@ -130,7 +135,8 @@ describe("a browser that is killed while a page writes", () => {
     let blobs = 0;
     try {
       for (const [round, moment] of moments(2, 5).entries()) {
-        await begin(await pages.open(), round);
+        const page = await pages.open();
+        await begin(round % 2 === 0 ? page : await pages.openWorker(page), round);
         await pause(moment);
         const gone = new Promise((resolve) => pages.context.once("close", resolve));
         kill(profile);

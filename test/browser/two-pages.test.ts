@@ -226,8 +226,8 @@ describe("a writer that lost its ref", () => {
         orphans: await slipway.orphans(name),
       };
     }, name);
-    expect(found.failures[0]).toMatch(/^UNAVAILABLE: .*another writer took it over/);
-    expect(found.failures[1]).toMatch(/^UNAVAILABLE: .*another writer took it over/);
+    expect(found.failures[0]).toMatch(/^UNAVAILABLE: .*another writer took its ingest over/);
+    expect(found.failures[1]).toMatch(/^UNAVAILABLE: .*another writer took its ingest over/);
     expect(found.failures[2]).toBe("nothing");
     expect([found.right, found.all.length, found.orphans]).toEqual([true, 1, []]);
   });

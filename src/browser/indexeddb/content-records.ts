@@ -11,6 +11,8 @@ export interface BlobRecord {
   readonly size: number;
   /** Data id of its parts. */
   readonly id: string;
+  /** Bytes at the beginning that lie in the file of that id; the parts have the rest. */
+  readonly filed: number;
   /** Pairs, so that no name of a label means anything to an engine. */
   readonly labels: readonly (readonly [string, string])[];
 }
@@ -22,6 +24,8 @@ export interface IngestRecord {
   readonly id: string;
   /** Bytes that are there. */
   readonly offset: number;
+  /** Bytes at the beginning that lie in the file of that id; the parts have the rest. */
+  readonly filed?: number | undefined;
   readonly total?: number | undefined;
   readonly expected?: Digest | undefined;
   /** State of the hash at `offset`. */
@@ -58,9 +62,14 @@ export function deleteIngest(store: IDBObjectStore, { ref, id }: IngestRecord): 
 /** A record as it was written, or undefined. @throws SlipwayError `IO` if it is damaged */
 export function checkBlobRecord(record: unknown, digest?: Digest): BlobRecord | undefined {
   if (record === undefined) return undefined;
-  const { digest: own, size, id, labels } = fieldsOf(record);
+  const { digest: own, size, filed, id, labels } = fieldsOf(record);
   const valid =
-    isDigest(own) && (digest ?? own) === own && isCount(size) && typeof id === "string" && Array.isArray(labels);
+    isDigest(own) &&
+    (digest ?? own) === own &&
+    isCount(size) &&
+    isCount(filed) &&
+    typeof id === "string" &&
+    Array.isArray(labels);
   if (valid) return record as BlobRecord;
   throw damaged(`blob ${digest ?? String(own)}`);
 }

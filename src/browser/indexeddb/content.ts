@@ -24,33 +24,31 @@ import {
   ingestRecord,
   statusOf,
 } from "./content-records.ts";
-import { IngestParts } from "./ingest-storage.ts";
-import { findPart, keysUnder, readParts } from "./parts.ts";
+import { IngestData, type Storing } from "./ingest-data.ts";
+import { findPart, keysUnder, readData } from "./parts.ts";
 import { change, look } from "./transaction.ts";
 
 /** What a {@link DatabaseContentStore} works with. */
 export interface DatabaseContentOptions {
-  readonly use: UseStore;
+  readonly storing: Storing;
   readonly locks: StoreLocks;
   readonly hasher: HasherFactory;
-  /** Whether the database takes Blobs. */
-  readonly blobs: boolean;
 }
 
 /** Blobs in a database. */
 export class DatabaseContentStore implements ContentStore {
   readonly hasher: HasherFactory;
   readonly #use: UseStore;
+  readonly #storing: Storing;
   readonly #locks: StoreLocks;
-  readonly #blobs: boolean;
   /** Ingests that writers of this object are at: they have taken in more than is stored. */
-  readonly #writing = new Map<string, IngestParts>();
+  readonly #writing = new Map<string, IngestData>();
 
-  constructor({ use, locks, hasher, blobs }: DatabaseContentOptions) {
+  constructor({ storing, locks, hasher }: DatabaseContentOptions) {
     this.hasher = hasher;
-    this.#use = use;
+    this.#use = storing.use;
+    this.#storing = storing;
     this.#locks = locks;
-    this.#blobs = blobs;
   }
 
   async info(digest: Digest): Promise<ContentInfo> {
@@ -82,22 +80,25 @@ export class DatabaseContentStore implements ContentStore {
 
   async delete(digest: Digest): Promise<void> {
     parseDigest(digest);
-    await change(this.#use, { what: `delete blob ${digest}` }, async (store) => {
-      const { id } = mustBe(await blobRecord(store, digest), digest);
+    const { id, filed } = await change(this.#use, { what: `delete blob ${digest}` }, async (store) => {
+      const blob = mustBe(await blobRecord(store, digest), digest);
       store.delete(blobKey(digest));
-      store.delete(keysUnder("part", id));
+      store.delete(keysUnder("part", blob.id));
+      return blob;
     });
+    if (filed > 0) await this.#storing.files.remove(id);
   }
 
   async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
     parseDigest(digest);
     const name = `blob ${digest}`;
     const found = await look(this.#use, { what: `read ${name}` }, async (store) => {
-      const { id, size } = mustBe(await blobRecord(store, digest), digest);
+      const { id, size, filed } = mustBe(await blobRecord(store, digest), digest);
       const { start, end } = resolveRange(size, range, name);
-      return { id, start, end, name, first: start === end ? undefined : await findPart(store, id, start) };
+      const first = start === end || start < filed ? undefined : await findPart(store, id, start);
+      return { id, filed, start, end, name, first };
     });
-    yield* readParts(this.#use, found);
+    yield* readData(this.#storing, found);
   }
 
   async writer(options: WriterOptions): Promise<ContentWriter> {
@@ -113,14 +114,9 @@ export class DatabaseContentStore implements ContentStore {
       await lock.release();
       throw error;
     }
-    const storage: IngestParts = new IngestParts({
-      use: this.#use,
-      record,
-      blobs: this.#blobs,
-      free: async () => {
-        if (this.#writing.get(ref) === storage) this.#writing.delete(ref);
-        await lock.release();
-      },
+    const storage: IngestData = new IngestData(this.#storing, record, async () => {
+      if (this.#writing.get(ref) === storage) this.#writing.delete(ref);
+      await lock.release();
     });
     this.#writing.set(ref, storage);
     const { offset, state, total: size, expected: digest } = record;
@@ -156,17 +152,29 @@ export class DatabaseContentStore implements ContentStore {
     }
   }
 
+  /** Removes the files of what was deleted by pages that did not get to that. */
+  async sweepFiles(): Promise<void> {
+    await this.#storing.files.sweep(async () => {
+      const records = await look<unknown[]>(this.#use, { what: "list data" }, async (store) => [
+        ...(await promisifyRequest<unknown[]>(store.getAll(allBlobs()))),
+        ...(await promisifyRequest<unknown[]>(store.getAll(allIngests()))),
+      ]);
+      return new Set(records.map((record) => (record as { readonly id?: string }).id ?? ""));
+    });
+  }
+
   /** Makes or takes over the record of an ingest. The caller holds the ref. */
   #begin(options: WriterOptions): Promise<IngestRecord> {
     const { ref } = options;
     return change(this.#use, { what: `begin ingest ${ref}` }, async (store) => {
       const left = await ingestRecord(store, ref);
       const { size: total, digest: expected } = resumeExpectations(left ?? {}, options);
-      const { id, offset, state } = left ?? { id: randomId(), offset: 0, state: undefined };
+      const { id, offset, filed, state } = left ?? { id: randomId(), offset: 0, filed: 0, state: undefined };
       const record: IngestRecord = {
         ref,
         id,
         offset,
+        filed,
         total,
         expected,
         state,
@@ -181,10 +189,13 @@ export class DatabaseContentStore implements ContentStore {
   async #remove(ref: string, condition: (record: IngestRecord) => boolean): Promise<void> {
     const lock = await this.#hold(ref);
     try {
-      await change(this.#use, { what: `abort ingest ${ref}` }, async (store) => {
+      const removed = await change(this.#use, { what: `abort ingest ${ref}` }, async (store) => {
         const record = mustBeIngest(await ingestRecord(store, ref), ref);
-        if (condition(record)) deleteIngest(store, record);
+        if (!condition(record)) return undefined;
+        deleteIngest(store, record);
+        return record;
       });
+      if (removed?.filed) await this.#storing.files.remove(removed.id);
     } finally {
       await lock.release();
     }

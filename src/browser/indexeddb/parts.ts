@@ -1,6 +1,7 @@
 import { promisifyRequest, type UseStore } from "idb-keyval";
 import { SlipwayError } from "../../errors.ts";
 import { storageError } from "../host-error.ts";
+import type { DataFiles } from "../opfs/data-files.ts";
 import { look } from "./transaction.ts";
 
 /** Bytes of one part at most. */
@@ -47,9 +48,11 @@ export async function findPart(store: IDBObjectStore, id: string, offset: number
   return offset < found.offset + sizeOfPart(found.part) ? found : undefined;
 }
 
-/** What {@link readParts} reads. */
-export interface PartsToRead {
+/** What {@link readData} reads. */
+export interface DataToRead {
   readonly id: string;
+  /** Bytes at the beginning that lie in a file. */
+  readonly filed?: number | undefined;
   /** First byte and end. */
   readonly start: number;
   readonly end: number;
@@ -59,32 +62,37 @@ export interface PartsToRead {
   readonly first?: FoundPart | undefined;
 }
 
-/** Bytes of some data; only the parts that are needed are touched, one after the other. */
-export async function* readParts(
-  use: UseStore,
-  { id, start, end, name, first }: PartsToRead,
+/** Bytes of some data; only what is needed is touched, one part after the other. */
+export async function* readData(
+  { use, files }: { readonly use: UseStore; readonly files: DataFiles },
+  { id, filed = 0, start, end, name, first }: DataToRead,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const what = `read ${name}`;
-  const find = (offset: number): Promise<FoundPart | undefined> =>
-    look(use, { what }, (store) => findPart(store, id, offset));
+  let file: File | undefined;
   let found = first;
   for (let at = start; at < end; ) {
-    found ??= await find(at);
-    if (found === undefined) {
-      throw new SlipwayError(
-        "SIZE_MISMATCH",
-        `Cannot ${what}: its bytes from ${at} on are gone; it was deleted meanwhile, or the database was altered`,
-      );
-    }
-    const { part, offset } = found;
     let bytes: Uint8Array;
     try {
-      bytes = await bytesOfPart(part, at - offset, Math.min(end - offset, sizeOfPart(part)));
+      if (at < filed) {
+        file ??= await files.read(id);
+        bytes = await bytesOfPart(file, at, Math.min(end, filed, at + PART_SIZE));
+      } else {
+        found ??= await look(use, { what }, (store) => findPart(store, id, at));
+        bytes = found === undefined ? NOTHING : await bytesOfPart(found.part, at - found.offset, end - found.offset);
+      }
     } catch (error) {
       throw await storageError(error, what);
+    }
+    if (bytes.byteLength === 0) {
+      throw new SlipwayError(
+        "SIZE_MISMATCH",
+        `Cannot ${what}: its bytes from ${at} on are gone; it was deleted meanwhile, or the storage was altered`,
+      );
     }
     at += bytes.byteLength;
     found = undefined;
     yield bytes;
   }
 }
+
+const NOTHING = new Uint8Array(0);

@@ -3,7 +3,7 @@ import { concatBytes } from "../../../src/bytes.ts";
 import { type ContentStore, readBlob, writeBlob } from "../../../src/content/index.ts";
 import { SlipwayError } from "../../../src/errors.ts";
 import { digestOf } from "../../../src/hash/index.ts";
-import type { Digest } from "../../../src/oci/digest.ts";
+import { type Digest, digestHex } from "../../../src/oci/digest.ts";
 
 export * from "../../../src/browser/index.ts";
 export { Database, deleteDatabase } from "../../../src/browser/indexeddb/database.ts";
@@ -94,13 +94,30 @@ export async function raw<T>(
   }
 }
 
-/** Keys of parts that belong to no blob and no ingest. */
+/** The folder of a database's files. */
+export async function folderOf(name: string): Promise<FileSystemDirectoryHandle> {
+  const home = await (await navigator.storage.getDirectory()).getDirectoryHandle("slipway");
+  return await home.getDirectoryHandle(digestHex(digestOf(new TextEncoder().encode(name))));
+}
+
+/** Names of the files that a database has beside it. */
+export async function fileNames(name: string): Promise<readonly string[]> {
+  try {
+    return await all((await folderOf(name)).keys());
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "NotFoundError") return [];
+    throw error;
+  }
+}
+
+/** Parts and files that belong to no blob and no ingest. */
 export async function orphans(name: string): Promise<readonly string[]> {
   const keys = ((await raw(name, "content", (store) => store.getAllKeys())) ?? []) as unknown as string[][];
-  const records =
-    (await raw(name, "content", (store) => store.getAll(IDBKeyRange.bound(["blob"], ["ingest", []])))) ?? [];
+  const range = IDBKeyRange.bound(["blob"], ["ingest", []]);
+  const records = (await raw(name, "content", (store) => store.getAll(range))) ?? [];
   const ids = new Set((records as { readonly id: string }[]).map(({ id }) => id));
-  return keys.filter(([kind, id]) => kind === "part" && !ids.has(id ?? "")).map(String);
+  const parts = keys.filter(([kind, id]) => kind === "part" && !ids.has(id ?? "")).map(String);
+  return [...parts, ...(await fileNames(name)).filter((id) => !ids.has(id))];
 }
 
 /** What idb-keyval finds through a store of ours. */

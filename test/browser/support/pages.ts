@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type BrowserContext, chromium, type Page } from "playwright";
+import { type BrowserContext, chromium, type Page, type Worker } from "playwright";
 import { bundleModule } from "../../support/bundle.ts";
 import { chromiumOptions } from "../../support/chromium.ts";
 import { MODULE_PAGE, type PageServer, STRICT_POLICY, servePages } from "../../support/page-server.ts";
@@ -16,6 +16,8 @@ export interface StorePages {
   readonly origin: string;
   /** Another page. */
   open(): Promise<Page>;
+  /** A worker of a page: as it, but it may write files. */
+  openWorker(page: Page): Promise<Worker>;
   close(): Promise<void>;
 }
 
@@ -42,6 +44,10 @@ export async function storePages(
         type: "text/javascript",
         body: 'import * as slipway from "/page.js"; globalThis.slipway = slipway; document.body.id = "ready";',
       },
+      "/worker.js": {
+        type: "text/javascript",
+        body: 'import * as slipway from "/page.js"; globalThis.slipway = slipway; postMessage("ready");',
+      },
       "/page.js": { type: "text/javascript", body: await bundleModule(join(import.meta.dirname, "page.ts")) },
     },
     STRICT_POLICY,
@@ -52,6 +58,7 @@ export async function storePages(
     context,
     origin: server.origin,
     open: () => openPage(context, server),
+    openWorker,
     async close() {
       await context.close();
       await server.close();
@@ -69,4 +76,15 @@ async function openPage(context: BrowserContext, { origin }: PageServer): Promis
   await page.goto(`${origin}/`);
   await page.waitForSelector("#ready", { state: "attached" });
   return page;
+}
+
+async function openWorker(page: Page): Promise<Worker> {
+  const started = page.waitForEvent("worker");
+  await page.evaluate(async () => {
+    const worker = new Worker("/worker.js", { type: "module" });
+    await new Promise((resolve) => {
+      worker.onmessage = resolve;
+    });
+  });
+  return await started;
 }
