@@ -1,5 +1,6 @@
 /**
- * The edge for browsers: IndexedDB as a store that several pages share, and what the browser says about its storage.
+ * The edge for browsers: IndexedDB as a store that several pages share, what the browser says about its storage, and files of a page
+ * as sources: dropped or chosen ones, and directory handles.
  *
  * @example
  * ```ts
@@ -18,12 +19,19 @@
 export type { ClosedReason } from "./indexeddb/database.ts";
 export type { IndexedDBOptions, IndexedDBStore } from "./open-indexeddb.ts";
 export { deleteIndexedDB, openIndexedDB } from "./open-indexeddb.ts";
+export type {
+  AddDataTransferOptions,
+  AddFileListOptions,
+  FolderOptions,
+  PageSourceOptions,
+} from "./sources/index.ts";
+export { addDataTransfer, addDirectoryHandle, addFileList, takeDataTransfer } from "./sources/index.ts";
 export type { StorageEstimate } from "./storage.ts";
 export { requestPersistentStorage, storageEstimate } from "./storage.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type {
   CommitOptions,
   ContentInfo,
@@ -36,6 +44,7 @@ export type {
 } from "../content/index.ts";
 export type { Layer, LayerWarning } from "../diff/index.ts";
 export type { FlightControl, MadeLayer, RecordedLayer, SharedOperation } from "../exporter/index.ts";
+export type { AddedEntries, ModeOptions, SourceFilter, SourceOptions } from "../frontend/index.ts";
 export type { Hasher, HasherFactory } from "../hash/index.ts";
 export type { Image, ImageStore } from "../images/index.ts";
 export type {
@@ -49,4 +58,20 @@ export type {
   Platform,
 } from "../oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
-export type { MetadataStore } from "../snapshots/index.ts";
+export type {
+  AttributeOptions,
+  DirectoryNode,
+  FileContent,
+  FileNode,
+  FileStat,
+  FollowOptions,
+  MetadataStore,
+  NodeAttributes,
+  SnapshotReader,
+  SpecialNode,
+  StoredContent,
+  SymlinkNode,
+  Tree,
+  TreeNode,
+  WritableSnapshot,
+} from "../snapshots/index.ts";

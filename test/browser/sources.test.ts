@@ -256,6 +256,16 @@ describe("what is dropped", { timeout: TIMEOUT }, () => {
     }
   });
 
+  it("can be taken in the event and added later, more than once", async () => {
+    const top = folder(FILES);
+    const taken = call("taken", [{ stripFolder: true }, { dest: "/srv" }]);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await dragIn([top]);
+    const [stripped, whole] = await taken;
+    expect(stripped).toMatchObject({ digest: await digestOf(top) });
+    expect(whole?.paths?.slice(0, 3)).toEqual(["/", "/srv", "/srv/site"]);
+  });
+
   it("is an error if there is no file in it, or it is taken after the event", async () => {
     await call("expectDrop");
     await call("dropMade", []);

@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type { Page } from "playwright";
+import { dirname, join } from "node:path";
+import { firefox, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { slipway } from "../cli/support/slipway.ts";
 import { DOCKER_TOOLS, startDocker } from "../interop/support/docker.ts";
 import { temporaryDirectory, temporaryRoot } from "../support/temporary.ts";
-import { itWith } from "../support/tools.ts";
+import { itWith, toolPath } from "../support/tools.ts";
 import {
   buildImage,
   downloadArchive,
@@ -75,15 +75,28 @@ function executableCopy(): string {
   return copy;
 }
 
-/** A file that takes seconds to be compressed. */
-async function dropLargeFile(page: Page): Promise<void> {
+/** Two layers: one that is made at once, and one that takes seconds to be compressed. */
+async function commitSmallAndLargeLayer(page: Page): Promise<void> {
+  await dropFiles(page, [{ name: "small.txt", content: "small" }]);
+  await treeItem(page, "/small.txt").waitFor();
+  await page.getByRole("button", { name: "Commit layer" }).click();
+  await page.getByText("Layer 1").waitFor();
   await page.evaluate(() => {
     const data = new DataTransfer();
-    const parts = Array.from({ length: 768 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
+    const parts = Array.from({ length: 384 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
     data.items.add(new File(parts, "large.bin"));
     document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
   });
   await treeItem(page, "/large.bin").waitFor({ timeout: 60_000 });
+  await page.getByRole("button", { name: "Commit layer" }).click();
+  await page.getByText("Layer 2").waitFor();
+}
+
+/** Begins to build, and waits until the small layer is done and the large one is not. */
+async function buildHalf(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Build image" }).click();
+  await page.getByText(/layer 1\/2 [0-9a-f]{12}$/).waitFor();
+  await page.getByText(/MB of/).first().waitFor();
 }
 
 describe("the playground's image", () => {
@@ -126,13 +139,15 @@ describe("the playground's image", () => {
   });
 
   for (const [kind, program, args] of [
-    ["tar", "tar", ["-cf"]],
-    ["tar.gz", "tar", ["-czf"]],
+    ["tar", "tar", ["-cf", "ARCHIVE", "."]],
+    ["tar.gz", "tar", ["-czf", "ARCHIVE", "."]],
+    ["zip", "python3", ["-m", "zipfile", "-c", "ARCHIVE", "hello.sh", "data.bin", "css"]],
   ] as const) {
-    it(`of a ${kind} that was dropped and unpacked is the command line's`, async () => {
+    itWith([program], `of a ${kind} that was dropped and unpacked is the command line's`, async () => {
       const copy = executableCopy();
       const archive = join(temporaryDirectory(), `site.${kind}`);
-      execFileSync(program, [...args, archive, "-C", copy, "."]);
+      const filled = args.map((argument) => (argument === "ARCHIVE" ? archive : argument));
+      execFileSync(program, filled, { cwd: copy });
       const { page } = await open();
       await dropPaths(page, [archive]);
       await page.getByRole("button", { name: "Unpack" }).click();
@@ -141,6 +156,17 @@ describe("the playground's image", () => {
       expect(await buildImage(page)).toBe(expected.digest);
     });
   }
+
+  it("of an archive that was dropped can have it as a file", async () => {
+    const archive = join(temporaryDirectory(), "site.tar");
+    execFileSync("tar", ["-cf", archive, "-C", folder, "."]);
+    const { page } = await open();
+    await dropPaths(page, [archive]);
+    await page.getByRole("button", { name: "Add as a file" }).click();
+    await treeItem(page, "/site.tar").waitFor();
+    const expected = await buildOnCommandLine(dirname(archive), "-t", "hello");
+    expect(await buildImage(page)).toBe(expected.digest);
+  });
 
   it("of two layers is what the command line makes of one on the other", async () => {
     const { page } = await open();
@@ -180,11 +206,42 @@ describe("the playground's image", () => {
   });
 
   itWith(
-    [...DOCKER_TOOLS, "root"],
+    ["firefox-esr"],
+    "is the same in Firefox",
+    async () => {
+      // It makes folders in its home.
+      const env = { PATH: process.env.PATH ?? "", HOME: temporaryDirectory() };
+      const executablePath = toolPath("firefox-esr") ?? "";
+      const browser = await firefox.launch({ executablePath, channel: "moz-firefox", env });
+      try {
+        const page = await browser.newPage();
+        await page.goto(playground.origin);
+        await ready(page);
+        await dropFiles(page, [{ name: "data.bin", content: BINARY }]);
+        await treeItem(page, "/data.bin").waitFor();
+        const digest = await buildImage(page);
+        await page.reload();
+        await page.getByRole("button", { name: "Open hello:latest" }).click();
+        const directory = temporaryDirectory();
+        writeFileSync(join(directory, "data.bin"), BINARY);
+        const expected = await buildOnCommandLine(directory, "-t", "hello");
+        expect([digest, await page.locator("[data-field=digest]").textContent()]).toEqual([
+          expected.digest,
+          expected.digest,
+        ]);
+      } finally {
+        await browser.close();
+      }
+    },
+    120_000,
+  );
+
+  itWith(
+    [...DOCKER_TOOLS, "root", "busybox"],
     "is loaded and run by Docker as the page says",
     async () => {
       const { page } = await open();
-      const busybox = readFileSync("/bin/busybox");
+      const busybox = readFileSync(toolPath("busybox") ?? "");
       await dropFiles(page, [{ name: "busybox", content: busybox }]);
       await treeItem(page, "/busybox").click();
       await page.getByLabel("Executable").check();
@@ -267,12 +324,10 @@ describe("the playground", () => {
 
   it("leaves nothing of a build that was cancelled, and builds again", { timeout: 120_000 }, async () => {
     const { page } = await open();
-    await dropLargeFile(page);
-    await page.getByRole("button", { name: "Commit layer" }).click();
-    await page.getByText("Layer 1").waitFor();
+    await commitSmallAndLargeLayer(page);
     const before = await inventoryOf(page);
-    await page.getByRole("button", { name: "Build image" }).click();
-    await page.getByText(/MB of/).first().waitFor();
+    await buildHalf(page);
+    expect((await inventoryOf(page)).blobs.length).toBe(before.blobs.length + 1);
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByText("The build was cancelled. Nothing of it stays.").waitFor();
     await expect.poll(() => inventoryOf(page)).toEqual(before);
@@ -282,18 +337,16 @@ describe("the playground", () => {
 
   it("tidies up after a page that was closed while it built", { timeout: 120_000 }, async () => {
     const { page, context } = await open();
-    await dropLargeFile(page);
-    await page.getByRole("button", { name: "Commit layer" }).click();
-    await page.getByText("Layer 1").waitFor();
+    await commitSmallAndLargeLayer(page);
     const before = await inventoryOf(page);
-    await page.getByRole("button", { name: "Build image" }).click();
-    await page.getByText(/MB of/).first().waitFor();
+    await buildHalf(page);
+    expect((await inventoryOf(page)).blobs.length).toBe(before.blobs.length + 1);
     await page.close();
     const next = await context.newPage();
     await next.goto(playground.origin);
     await ready(next);
     expect(await inventoryOf(next)).toEqual(before);
-    expect(await next.getByText("Layer 1").count()).toBe(1);
+    expect(await next.getByText(/^Layer \d$/).count()).toBe(2);
   });
 
   it("says in words what is wrong with a setting, at once and when building", async () => {
@@ -354,6 +407,25 @@ describe("the playground", () => {
       return await (await handle.getFile()).text();
     });
     expect(written).toContain(`blobs/sha256/${digest.slice("sha256:".length)}`);
+  });
+
+  it("adds a folder by the browser's own dialog where there is one, empty folders too", async () => {
+    const { page } = await open();
+    await page.evaluate(async () => {
+      const site = await (await navigator.storage.getDirectory()).getDirectoryHandle("site", { create: true });
+      await site.getDirectoryHandle("empty", { create: true });
+      const file = await (await site.getFileHandle("a.txt", { create: true })).createWritable();
+      await file.write("a");
+      await file.close();
+      Object.assign(globalThis, { showDirectoryPicker: async () => site });
+    });
+    await page.getByRole("button", { name: "Add folder…" }).click();
+    const directory = join(temporaryDirectory(), "site");
+    mkdirSync(join(directory, "empty"), { recursive: true });
+    writeFileSync(join(directory, "a.txt"), "a");
+    await treeItem(page, "/site").waitFor();
+    const expected = await buildOnCommandLine(directory, "--dest", "/site", "-t", "hello");
+    expect(await buildImage(page)).toBe(expected.digest);
   });
 
   it("copies the digest", async () => {
@@ -455,7 +527,7 @@ describe("the files of the playground", () => {
     await treeItem(page, "/a.txt").click();
     await page.getByRole("button", { name: "Delete", exact: true }).click();
     await page.getByText("1 removed").waitFor();
-    await page.getByRole("button", { name: "Discard changes…" }).click();
+    await page.getByRole("button", { name: "Discard…" }).click();
     await page.getByRole("button", { name: "Discard", exact: true }).click();
     await treeItem(page, "/a.txt").waitFor();
     await page.getByRole("button", { name: "Remove layer…" }).click();

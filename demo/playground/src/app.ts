@@ -38,8 +38,8 @@ export async function tidy(app: App): Promise<number> {
     const { bytes } = await app.serial.run(() => removeUnused(app.stores, app.workspace.snapshots));
     return bytes;
   } catch (error) {
-    // A document that is damaged stops the collection and nothing else; its image says so itself.
-    if (isSlipwayError(error)) return 0;
+    // An image whose documents are damaged stops the collection, and nothing else; the list of images says which it is.
+    if (isSlipwayError(error, "DIGEST_MISMATCH") || isSlipwayError(error, "SIZE_MISMATCH")) return 0;
     throw error;
   } finally {
     for (const listener of app.stored) listener();

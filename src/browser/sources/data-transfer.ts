@@ -28,6 +28,24 @@ export async function addDataTransfer(
   options: AddDataTransferOptions = {},
 ): Promise<AddedEntries> {
   // Up to the first `await` this runs within the event.
+  return await takeDataTransfer(items)(work, options);
+}
+
+/**
+ * The same in two steps, for who has to ask or to wait before the files are added: takes the items in the event's handler, and gives
+ * what adds them later.
+ *
+ * @example
+ * ```ts
+ * const addTo = takeDataTransfer(event.dataTransfer);
+ * if (await userWantsThat()) await addTo(work, { dest: "/srv" });
+ * ```
+ * @throws SlipwayError `INVALID_ARGUMENT` if there is no file among the items, or no more. What adds them throws the rest of what
+ *   {@link addDataTransfer} does.
+ */
+export function takeDataTransfer(
+  items: DataTransfer | DataTransferItemList,
+): (work: WritableSnapshot, options?: AddDataTransferOptions) => Promise<AddedEntries> {
   const taken = Array.from("items" in items ? items.items : items).flatMap((item) => take(item) ?? []);
   if (taken.length === 0) {
     throw new SlipwayError(
@@ -35,17 +53,18 @@ export async function addDataTransfer(
       "Cannot read what was dropped: there is no file; take the items in the event's handler, before anything is awaited",
     );
   }
-  return await addTree(work, options, { name: "reading dropped files" }, async (adder) => {
-    const entries = await Promise.all(taken.map((dropped) => entryOf(dropped)));
-    if (options.stripFolder !== true) {
-      await addEntries(adder, entries, "", options);
-      return;
-    }
-    const within = entries.map((entry) =>
-      entry.kind === "directory" ? look(() => entry.entries(), entry.name) : [entry],
-    );
-    await addEntries(adder, (await Promise.all(within)).flat(), "", options);
-  });
+  return (work, options = {}) =>
+    addTree(work, options, { name: "reading dropped files" }, async (adder) => {
+      const entries = await Promise.all(taken.map((dropped) => entryOf(dropped)));
+      if (options.stripFolder !== true) {
+        await addEntries(adder, entries, "", options);
+        return;
+      }
+      const within = entries.map((entry) =>
+        entry.kind === "directory" ? look(() => entry.entries(), entry.name) : [entry],
+      );
+      await addEntries(adder, (await Promise.all(within)).flat(), "", options);
+    });
 }
 
 /** What can be had of an item, all of it asked for at once. */

@@ -5,7 +5,7 @@
  */
 
 export type { AddDataTransferOptions } from "./data-transfer.ts";
-export { addDataTransfer } from "./data-transfer.ts";
+export { addDataTransfer, takeDataTransfer } from "./data-transfer.ts";
 export { addDirectoryHandle } from "./directory-handle.ts";
 export type { AddFileListOptions } from "./file-list.ts";
 export { addFileList } from "./file-list.ts";

@@ -4,6 +4,7 @@ import {
   addFileList,
   type FolderOptions,
   type PageSourceOptions,
+  takeDataTransfer,
 } from "../../../src/browser/sources/index.ts";
 import { createMemoryContentStore, withReferences } from "../../../src/content/index.ts";
 import { isSlipwayError } from "../../../src/errors.ts";
@@ -54,6 +55,8 @@ export interface PageApi {
   forget(names: readonly ("getAsFileSystemHandle" | "webkitGetAsEntry")[]): void;
   /** Adds items after their event is over. */
   late(): Promise<PageOutcome>;
+  /** Takes items in their event and adds them, once with each of these options, when it is over. */
+  taken(options: readonly PageOptions[]): Promise<readonly PageOutcome[]>;
 }
 
 let made = 0;
@@ -179,6 +182,22 @@ const api: PageApi = {
     };
     drop = undefined;
     return await api.dropped();
+  },
+
+  async taken(options) {
+    const outcomes: PageOutcome[] = [];
+    onDrop = async (data) => {
+      const addTo = takeDataTransfer(data);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      for (const each of options) {
+        const work = await prepare();
+        outcomes.push(await outcome(work, addTo(work, optionsOf(each))));
+      }
+      return {};
+    };
+    drop = undefined;
+    await api.dropped();
+    return outcomes;
   },
 };
 

@@ -70,7 +70,7 @@ export interface Visit {
 }
 
 /**
- * Opens the playground in a profile that has never seen it, without WebAssembly and without the dialog for saving files.
+ * Opens the playground in a profile that has never seen it, without WebAssembly and without dialogs for files of its own.
  * @param quota bytes that the browser lets it store
  */
 export async function visit({ browser, origin }: Playground, quota?: number): Promise<Visit> {
@@ -82,7 +82,9 @@ export async function visit({ browser, origin }: Playground, quota?: number): Pr
   await context.exposeFunction("reportViolation", (text: string) => wrong.push(text));
   await context.addInitScript(() => {
     Reflect.deleteProperty(globalThis, "WebAssembly");
+    // No script can answer these dialogs of the browser; other browsers have none.
     Reflect.deleteProperty(globalThis, "showSaveFilePicker");
+    Reflect.deleteProperty(globalThis, "showDirectoryPicker");
     document.addEventListener("securitypolicyviolation", (event) => {
       const { reportViolation } = globalThis as unknown as { reportViolation: (text: string) => void };
       reportViolation(`violates ${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);

@@ -8,6 +8,7 @@ import {
 } from "slipway";
 import { familiarName, parseReference } from "slipway/oci";
 import type { StoredImage } from "./images.ts";
+import { type PickingWindow, unlessCancelled } from "./pickers.ts";
 
 /** What a download is told. */
 export interface DownloadHooks extends OperationOptions {
@@ -40,30 +41,16 @@ export async function downloadArchive(
     offer(await toBlob(writeArchive(source, options), { type: "application/x-tar" }), name);
     return name;
   }
-  let file: FileSystemFileHandle;
-  try {
-    // First of all: the browser asks only right after a click.
-    file = await picker.call(window, {
+  // First of all: the browser asks only right after a click.
+  const file = await unlessCancelled(
+    picker.call(window, {
       suggestedName: name,
       types: [{ description: "Image archive", accept: { "application/x-tar": [".tar"] } }],
-    });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") return undefined;
-    throw error;
-  }
+    }),
+  );
+  if (file === undefined) return undefined;
   await writeFile(file, writeArchive(source, options));
   return file.name;
-}
-
-/** What Chromium has and the types do not know. */
-interface PickingWindow {
-  showSaveFilePicker?: (options: {
-    readonly suggestedName: string;
-    readonly types: readonly {
-      readonly description: string;
-      readonly accept: Readonly<Record<string, readonly string[]>>;
-    }[];
-  }) => Promise<FileSystemFileHandle>;
 }
 
 /** All or nothing: a file that could not be written whole stays what it was. */

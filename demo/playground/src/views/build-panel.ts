@@ -70,8 +70,10 @@ export function buildPanel(app: App, settings: () => Settings): BuildPanel {
       else tellError(BUILDING, error);
     } finally {
       running = undefined;
+      const hadFocus = document.activeElement === cancel;
       cancel.hidden = true;
       update(workspace.state);
+      if (hadFocus) start.focus();
     }
     await attempt("Tidying up", () => tidy(app));
   }
@@ -80,6 +82,8 @@ export function buildPanel(app: App, settings: () => Settings): BuildPanel {
     running = new AbortController();
     start.disabled = true;
     cancel.hidden = false;
+    // A button that cannot be pressed any more loses the focus, and who works with keys their place.
+    cancel.focus();
     forgetErrors(BUILDING);
     progress.clear();
     warnings.replaceChildren();

@@ -27,6 +27,10 @@ export class Editor {
     this.#app = app;
     app.flush.editor = () => this.flush();
     document.addEventListener("visibilitychange", () => void attempt("Saving", () => this.flush()));
+    // Only for what was typed in the last moment, or could not be saved.
+    window.addEventListener("beforeunload", (event) => {
+      if (this.#dirty) event.preventDefault();
+    });
   }
 
   /** Shows another file. What was typed before is saved first. */
@@ -88,7 +92,11 @@ export class Editor {
       this.#container.replaceChildren(h("div", { class: "empty" }, h("h3", {}, shownName(path)), h("p", {}, what)));
       return;
     }
-    const head = h("div", { class: "tools head" }, h("label", { for: "file-text" }, shownName(path)));
+    const head = h(
+      "div",
+      { class: "tools head" },
+      h("label", { for: "file-text", title: shownName(path) }, shownName(path)),
+    );
     head.append(this.#executable(path, node), h("span", { class: "dim" }, formatBytes(node.size)), this.#status);
     if (typeof content === "string") {
       this.#status.textContent = "";

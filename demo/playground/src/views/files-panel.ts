@@ -1,8 +1,10 @@
-import { isSlipwayError, SlipwayError, type WritableSnapshot } from "slipway";
+import { isSlipwayError, type ProgressEvent, SlipwayError, type WritableSnapshot } from "slipway";
 import { type App, attempt } from "../app.ts";
 import { formatBytes } from "../format.ts";
-import { type Addition, addArchives, addDropped, addFiles, isArchiveName } from "../model/additions.ts";
+import { type Addition, addArchives, addDropped, addFolder, addPicked, isArchiveName } from "../model/additions.ts";
 import { describeChanges, summarise } from "../model/changes.ts";
+import { type PickingWindow, unlessCancelled } from "../model/pickers.ts";
+import { showBusy } from "./busy.ts";
 import { askText, choose, confirmLoss } from "./dialog.ts";
 import { button, byId, h, shownName } from "./dom.ts";
 import { onDrop } from "./drop.ts";
@@ -28,14 +30,14 @@ export function filesPanel(app: App): void {
     button(label, () => void act(tree.selected));
   const renameButton = selection("Rename…", rename);
   const removeButton = selection("Delete", remove);
-  const files = picker({ multiple: true }, addPicked);
-  const folder = picker({ webkitdirectory: true }, addPicked);
+  const files = picker({ multiple: true }, picked);
+  const folder = picker({ webkitdirectory: true }, picked);
   const where = byId("files-where");
   byId("file-tools").append(
     button("New file…", () => void newFile()),
     button("New folder…", () => void newFolder()),
     button("Add files…", () => files.click()),
-    button("Add folder…", () => folder.click()),
+    button("Add folder…", () => void pickFolder()),
     renameButton,
     removeButton,
     files,
@@ -124,41 +126,58 @@ export function filesPanel(app: App): void {
 
   const inDirectory = (): string => (tree.directory === "/" ? "/" : `${tree.directory}/`);
 
-  async function addPicked(list: FileList): Promise<void> {
-    await add([...list], (unpack) => addFiles([...list], unpack));
+  async function picked(list: FileList): Promise<void> {
+    const all = [...list];
+    await add(all, addPicked(all));
   }
 
-  /** What was dropped is asked for at once: the browser takes it back when the event is over. */
+  /** Where the browser has a dialog for folders: the other one speaks of uploading, which is not what happens. */
+  async function pickFolder(): Promise<void> {
+    const { showDirectoryPicker } = window as PickingWindow;
+    if (showDirectoryPicker === undefined) return folder.click();
+    await attempt("Choosing a folder", async () => {
+      const handle = await unlessCancelled(showDirectoryPicker.call(window));
+      if (handle !== undefined) await add([], addFolder(handle));
+    });
+  }
+
+  /** What was dropped is taken at once: when the event is over the browser does not give it any more. */
   async function dropped(data: DataTransfer): Promise<void> {
     const all = [...data.files];
-    const addition = addDropped(data);
-    await add(all, (unpack) => (unpack ? addArchives(all) : addition));
+    await attempt("Taking what was dropped", () => add(all, addDropped(data)));
   }
 
   /** Archives among what is added are unpacked if that is wanted. */
-  async function add(all: readonly File[], addition: (unpack: boolean) => Addition): Promise<void> {
+  async function add(all: readonly File[], given: Addition): Promise<void> {
     const archives = all.length > 0 && all.every(({ name }) => isArchiveName(name));
-    let unpack = false;
+    let addition = given;
     if (archives) {
       const title = all.length === 1 ? `Unpack ${all[0]?.name}?` : `Unpack ${all.length} archives?`;
       const answer = await choose({ title }, { unpack: "Unpack", keep: "Add as a file" });
       if (answer === undefined) return;
-      unpack = answer === "unpack";
+      if (answer === "unpack") addition = addArchives(all);
     }
     const dest = tree.directory;
+    const doing = `Adding to ${dest}`;
     const before = workspace.state.tree;
-    const warnings: string[] = [];
-    const went = await change(`Adding to ${dest}`, (work) =>
-      addition(unpack)(work, { dest, onWarning: (warning) => warnings.push(warning) }),
-    );
+    const busy = showBusy(doing);
+    const went = await change(doing, async (work) => {
+      const onProgress = ({ current = 0 }: ProgressEvent): void => busy.update(formatBytes(current));
+      try {
+        await addition(work, { dest, signal: busy.signal, onProgress, onWarning: tell });
+      } catch (error) {
+        if (!busy.signal.aborted) throw error;
+        tell("It was cancelled.");
+      }
+    });
+    busy.end();
     const changes = summarise(before, workspace.state.tree);
-    for (const warning of warnings) tell(warning);
     if (changes.changes.length === 0) {
       if (went) tell("Nothing has changed: all of it was there already.");
       return;
     }
     const said = `${describeChanges(changes)} (${formatBytes(changes.bytes)})`;
-    tell(went ? `Added to ${dest}: ${said}.` : `Before that, this was added to ${dest}: ${said}.`);
+    tell(went ? `Added to ${dest}: ${said}.` : `Before that, this came to ${dest}: ${said}.`);
   }
 }
 

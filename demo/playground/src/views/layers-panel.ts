@@ -17,7 +17,9 @@ export function layersPanel(app: App): void {
   const { workspace } = app;
   const list = h("ol", { class: "layer-list" });
   const commit = button("Commit layer", () => void attempt("Committing the layer", commitLayer), { class: "primary" });
-  const discard = button("Discard changes…", () => void discardChanges());
+  const discard = button("Discard…", () => void discardChanges(), {
+    title: "Undo what is in no layer yet",
+  });
   const remove = button("Remove layer…", () => void removeTop(), {
     title: "Remove the topmost layer",
   });
@@ -47,7 +49,10 @@ export function layersPanel(app: App): void {
     await app.flush.editor().catch(() => undefined);
     const text = `${describeChanges(workspace.state.uncommitted)} since the last layer will be undone.`;
     if (!(await confirmLoss({ title: "Discard changes?", text }, "Discard"))) return;
-    if (await attempt("Discarding changes", () => workspace.discard())) await tidy(app);
+    await attempt("Discarding changes", async () => {
+      await workspace.discard();
+      await tidy(app);
+    });
   }
 
   async function removeTop(): Promise<void> {
@@ -57,7 +62,10 @@ export function layersPanel(app: App): void {
     const rest = uncommitted.changes.length === 0 ? "" : " What is not in a layer yet goes with it.";
     const text = `Its changes will be undone: ${describeChanges(top.changes) || "none"}.${rest} Images that were built stay.`;
     if (!(await confirmLoss({ title: `Remove layer ${layers.length}?`, text }, "Remove"))) return;
-    if (await attempt("Removing the layer", () => workspace.removeTop())) await tidy(app);
+    await attempt("Removing the layer", async () => {
+      await workspace.removeTop();
+      await tidy(app);
+    });
   }
 }
 

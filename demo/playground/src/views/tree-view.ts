@@ -98,7 +98,7 @@ export class TreeView {
         class: isDirectory ? "directory" : "file",
       },
       h("span", { class: "twist", "aria-hidden": "true" }, isDirectory ? (isOpen ? "▾" : "▸") : ""),
-      h("span", { class: "name" }, shownName(name), isDirectory ? "/" : undefined),
+      h("span", { class: "name", title: shownName(name) }, shownName(name), isDirectory ? "/" : undefined),
       node.type === "symlink" ? h("span", { class: "dim" }, `→ ${shownName(node.target)}`) : undefined,
       isExecutable ? h("span", { class: "mark exec", title: "executable" }, "exec") : undefined,
       mark === undefined ? undefined : h("span", { class: `mark ${mark}` }, mark === "add" ? "new" : "changed"),
