@@ -14,7 +14,7 @@ export function parseCommandLine(text: string, option = "command"): readonly str
 }
 
 /** @throws SlipwayError `INVALID_OPTION` unless it is a JSON array of strings */
-export function parseJsonArray(text: string, option: string): readonly string[] {
+function parseJsonArray(text: string, option: string): readonly string[] {
   let value: unknown;
   try {
     value = JSON.parse(text);

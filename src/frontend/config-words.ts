@@ -1,7 +1,7 @@
 import { SlipwayError } from "../errors.ts";
 import type { ImageConfigOptions } from "../exporter/config.ts";
 import type { HealthcheckOptions } from "../exporter/index.ts";
-import { parseCommandLine, parseJsonArray } from "./command-words.ts";
+import { parseCommandLine } from "./command-words.ts";
 
 /** An image's config in words, as people type them: the flags of the command line, the fields of a form, a query. */
 export interface ConfigWords {

@@ -66,9 +66,11 @@ describe("--output", () => {
 
 describe("--entrypoint and --cmd", () => {
   it("take words or a JSON array, and name the flag that is wrong", () => {
-    const { entrypoint, cmd } = configOf({ entrypoint: "/bin/app -v", cmd: '["a b"]' });
+    const { entrypoint, cmd } = parseConfigWords({ entrypoint: "/bin/app -v", cmd: '["a b"]' });
     expect([entrypoint, cmd]).toEqual([["/bin/app", "-v"], ["a b"]]);
-    expect(() => configOf({ cmd: "a && b" })).toThrow('Cannot use --cmd "a && b": & means something to a shell');
+    expect(() => parseConfigWords({ cmd: "a && b" })).toThrow(
+      'Cannot use --cmd "a && b": & means something to a shell',
+    );
   });
 });
 
