@@ -1,5 +1,6 @@
 /**
- * The edge for browsers: IndexedDB as a store that several pages share, and what the browser says about its storage.
+ * The edge for browsers: IndexedDB as a store that several pages and workers share (in workers with large blobs in files of the
+ * origin private file system), and what the browser says about its storage.
  *
  * @example
  * ```ts
