@@ -26,7 +26,7 @@ export class Holds {
 export class HeldSnapshot extends TreeReader implements Ref {
   readonly key: string;
   readonly parent?: string;
-  // Defined by the constructor in engines that have the symbol; elsewhere nobody can ask for it.
+  // Defined by the constructor, since not every engine has the symbol.
   declare readonly [Symbol.dispose]: () => void;
   readonly #state: { released: boolean };
   readonly #letGo: () => void;
@@ -59,9 +59,9 @@ export class HeldSnapshot extends TreeReader implements Ref {
     if (parent !== undefined) this.parent = parent;
     this.#state = state;
     this.#letGo = letGo;
-    if (typeof Symbol.dispose === "symbol") {
-      Object.defineProperty(this, Symbol.dispose, { value: () => this.release() });
-    }
+    // Without the engine's own symbol, `using` is what a build tool made of it, and that asks for the registered one.
+    const dispose: symbol = (Symbol as { readonly dispose?: symbol }).dispose ?? Symbol.for("Symbol.dispose");
+    Object.defineProperty(this, dispose, { value: () => this.release() });
   }
 
   release(): void {
