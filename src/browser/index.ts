@@ -1,6 +1,7 @@
 /**
- * The edge for browsers: IndexedDB as a store that several pages share, what the browser says about its storage, and files of a page
- * as sources: dropped or chosen ones, and directory handles.
+ * The edge for browsers: IndexedDB as a store that several pages and workers share (in workers with large blobs in files of the
+ * origin private file system), what the browser says about its storage, and files of a page as sources: dropped or chosen ones,
+ * and directory handles.
  *
  * @example
  * ```ts

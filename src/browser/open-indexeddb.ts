@@ -33,7 +33,7 @@ export interface IndexedDBOptions {
   readonly durable?: boolean | undefined;
   /**
    * Bytes from which on a blob lies in a file of the origin private file system instead of the database, where this is a dedicated
-   * worker of an engine that has such files: they are written several times as fast. Pages and workers read both. Default: 2 MiB;
+   * worker of an engine that has such files: they are written about twice as fast. Pages and workers read both. Default: 2 MiB;
    * `Infinity` for never.
    */
   readonly filesFrom?: number | undefined;
@@ -78,6 +78,7 @@ const DAY = 24 * 60 * 60;
  */
 export async function openIndexedDB(name: string, options: IndexedDBOptions = {}): Promise<IndexedDBStore> {
   mustBeName(name);
+  for (const field of ["staleAfter", "filesFrom"] as const) mustBeAmount(field, options[field]);
   const { hasher = hostHasher, staleAfter = DAY, durable = true, filesFrom = PART_SIZE / 2, onClosed } = options;
   const database = await Database.open(name, SCHEMA, { onClosed });
   try {
@@ -122,8 +123,11 @@ export async function openIndexedDB(name: string, options: IndexedDBOptions = {}
  */
 export async function deleteIndexedDB(name: string): Promise<void> {
   mustBeName(name);
+  const files = new DataFiles(name);
+  // Listed before: those of a database that is made of that name right afterwards stay.
+  const ids = await files.list();
   await deleteDatabase(name);
-  await new DataFiles(name).removeAll();
+  for (const id of ids) await files.remove(id);
 }
 
 function chooseLocks({ webLocks: wanted }: IndexedDBOptions, database: Database): StoreLocks {
@@ -138,4 +142,10 @@ function chooseLocks({ webLocks: wanted }: IndexedDBOptions, database: Database)
 function mustBeName(name: string): void {
   if (typeof name === "string" && name !== "") return;
   throw new SlipwayError("INVALID_ARGUMENT", "Cannot open a database: it needs a name that is not empty");
+}
+
+function mustBeAmount(field: string, value: number | undefined): void {
+  if (value === undefined || (typeof value === "number" && value >= 0)) return;
+  const text = `Cannot open a database: ${field} is ${String(value)}, but must be a number that is not negative`;
+  throw new SlipwayError("INVALID_ARGUMENT", text);
 }

@@ -288,6 +288,17 @@ describe("a database of somebody else", () => {
   it("has a name that is a name", async () => {
     expect(await page.evaluate(() => slipway.failureOf(slipway.openIndexedDB("")))).toMatch(/^INVALID_ARGUMENT: /);
   });
+
+  it("is opened with amounts that are none neither", async () => {
+    const failures = await page.evaluate(() =>
+      Promise.all([
+        slipway.failureOf(slipway.openIndexedDB("amounts", { staleAfter: -1 })),
+        slipway.failureOf(slipway.openIndexedDB("amounts", { filesFrom: Number.NaN })),
+      ]),
+    );
+    expect(failures[0]).toMatch(/^INVALID_ARGUMENT: .*staleAfter is -1/);
+    expect(failures[1]).toMatch(/^INVALID_ARGUMENT: .*filesFrom is NaN/);
+  });
 });
 
 describe("a store that was closed", () => {
@@ -302,6 +313,72 @@ describe("a store that was closed", () => {
         return [await slipway.failureOf(store.content.info(digest)), (await again.content.info(digest)).size];
       }),
     ).toEqual(['FAILED_PRECONDITION: Cannot use database "closed": its store was closed', 1000]);
+  });
+});
+
+describe("an ingest that is gone on with", () => {
+  it("is not read and hashed again: the state of the hash is stored with its bytes", async () => {
+    const found = await page.evaluate(async () => {
+      const bytes = slipway.sampleBytes(1, 10_000_000);
+      let hashed = 0;
+      const hasher = Object.assign((algorithm: "sha256" | "sha512") => counting(slipway.pureHasher(algorithm)), {
+        load: (algorithm: "sha256" | "sha512", state: Uint8Array) =>
+          counting(slipway.pureHasher.load?.(algorithm, state) ?? slipway.pureHasher(algorithm)),
+      });
+      const counting = (inner: ReturnType<typeof slipway.pureHasher>): typeof inner => ({
+        update(chunk) {
+          hashed += chunk.byteLength;
+          inner.update(chunk);
+        },
+        digest: () => inner.digest(),
+        clone: () => inner.clone(),
+        save: () => inner.save?.() ?? new Uint8Array(),
+      });
+      const { content } = await slipway.openIndexedDB("state", { hasher });
+      const writer = await content.writer({ ref: "r" });
+      for (let at = 0; at < 7_000_000; at += 70_000) await writer.write(bytes.subarray(at, at + 70_000));
+      // Left as it is, as by a page that goes away; what was not stored yet is lost.
+      const again = await slipway.openIndexedDB("state", { hasher, webLocks: false });
+      hashed = 0;
+      const next = await again.content.writer({ ref: "r" });
+      const { offset } = next.status();
+      const before = hashed;
+      await next.write(bytes.subarray(offset));
+      const { digest } = await next.commit();
+      return { offset, before, hashed, right: digest === slipway.digestOf(bytes) };
+    });
+    expect(found.offset).toBeGreaterThan(4_000_000);
+    expect(found).toMatchObject({ before: 0, hashed: 10_000_000 - found.offset, right: true });
+  });
+});
+
+describe("a database that takes no Blobs", () => {
+  it("keeps the parts as bytes", async () => {
+    expect(
+      await page.evaluate(async () => {
+        const put = IDBObjectStore.prototype.put;
+        IDBObjectStore.prototype.put = function (...given) {
+          if (given[0] instanceof Blob) throw new DOMException("BlobURLs are not supported", "DataCloneError");
+          return put.apply(this, given);
+        };
+        try {
+          const { content } = await slipway.openIndexedDB("no blobs");
+          const digest = await slipway.put(content, 1, 9_000_000);
+          const parts = await slipway.raw("no blobs", "content", (store) =>
+            store.getAll(IDBKeyRange.bound(["part"], ["part", []])),
+          );
+          const range = await slipway.bytesOf(content.open(digest, { offset: 4_000_000, length: 300_000 }));
+          return [
+            (await slipway.verifyAll(content)).length,
+            parts?.every((part) => part instanceof Uint8Array),
+            slipway.digestOf(range) ===
+              slipway.digestOf(slipway.sampleBytes(1, 9_000_000).subarray(4_000_000, 4_300_000)),
+          ];
+        } finally {
+          IDBObjectStore.prototype.put = put;
+        }
+      }),
+    ).toEqual([1, true, true]);
   });
 });
 

@@ -59,14 +59,15 @@ export class Database {
   use(storeName: string, durability: IDBTransactionDurability = "default"): UseStore {
     return async (mode, callback) => {
       for (let tries = 1; ; tries++) {
-        const connection = await this.#connect();
+        const opening = this.#connect();
+        const connection = await opening;
         let transaction: IDBTransaction;
         try {
           transaction = connection.transaction(storeName, mode, { durability });
         } catch (error) {
           // The browser closed it, and the event that says so is still to come.
           if (nameOf(error) !== "InvalidStateError" || tries > 1) throw error;
-          this.#connection = undefined;
+          if (this.#connection === opening) this.#connection = undefined;
           continue;
         }
         return await callback(transaction.objectStore(storeName));

@@ -62,26 +62,24 @@ export class DataFiles {
     await (await this.#directory(false))?.removeEntry(id).catch(() => undefined);
   }
 
+  /** Data ids of all files. */
+  async list(): Promise<readonly string[]> {
+    const ids: string[] = [];
+    const directory = await this.#directory(false);
+    if (directory !== undefined) for await (const id of directory.keys()) ids.push(id);
+    return ids;
+  }
+
   /**
    * Removes the files that belong to nothing any more.
    * @param known data ids of the database. It is asked when the files are listed: it knows each id before there is a file of it, and
    *   none again that it has forgotten.
    */
   async sweep(known: () => Promise<ReadonlySet<string>>): Promise<void> {
-    const directory = await this.#directory(false);
-    if (directory === undefined) return;
-    const names: string[] = [];
-    for await (const name of directory.keys()) names.push(name);
-    if (names.length === 0) return;
+    const files = await this.list();
+    if (files.length === 0) return;
     const ids = await known();
-    for (const name of names) if (!ids.has(name)) await this.remove(name);
-  }
-
-  /** Removes all files of the database. */
-  async removeAll(): Promise<void> {
-    const root = await this.#root().catch(() => undefined);
-    const home = await root?.getDirectoryHandle(HOME).catch(orAbsent);
-    await home?.removeEntry(this.#name, { recursive: true }).catch(orAbsent);
+    for (const id of files) if (!ids.has(id)) await this.remove(id);
   }
 
   async #root(): Promise<FileSystemDirectoryHandle | undefined> {

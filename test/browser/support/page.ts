@@ -10,7 +10,7 @@ export { Database, deleteDatabase } from "../../../src/browser/indexeddb/databas
 export { SCHEMA } from "../../../src/browser/indexeddb/schema.ts";
 export { readBlob, readBlobBytes, writeBlob } from "../../../src/content/index.ts";
 export { createExporter } from "../../../src/exporter/index.ts";
-export { digestOf } from "../../../src/hash/index.ts";
+export { digestOf, pureHasher } from "../../../src/hash/index.ts";
 export { createSnapshotter } from "../../../src/snapshots/index.ts";
 
 /** Bytes of which every seed has others. */
