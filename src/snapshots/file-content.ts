@@ -2,7 +2,7 @@ import { type ByteSource, blobSource, chunksOf, type ReopenableSource } from "..
 import type { ReferencingContentStore } from "../content/references.ts";
 import type { ContentStore } from "../content/store.ts";
 import { writeBlob } from "../content/write.ts";
-import { SlipwayError } from "../errors.ts";
+import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { digestOf, EMPTY_DIGEST, hostHasher, toDigest } from "../hash/index.ts";
 import { parseDigest } from "../oci/digest.ts";
@@ -40,11 +40,21 @@ export async function storeContent(
   { signal, onProgress }: OperationOptions = {},
 ): Promise<StoredContent> {
   signal?.throwIfAborted();
-  if (onProgress === undefined) return await store(target, content, path, { signal, count: undefined });
+  if (onProgress === undefined) return await named(path, store(target, content, path, { signal, count: undefined }));
   const step = { id: `writing ${path}`, name: `writing ${path}` };
   return await runStep(onProgress, step, async ({ running }) => {
-    return await store(target, content, path, { signal, count: running });
+    return await named(path, store(target, content, path, { signal, count: running }));
   });
+}
+
+/** A store that is full names its own ingest; who writes files wants to hear which of them did not fit. */
+async function named(path: string, stored: Promise<StoredContent>): Promise<StoredContent> {
+  try {
+    return await stored;
+  } catch (error) {
+    if (!isSlipwayError(error, "NO_SPACE")) throw error;
+    throw new SlipwayError("NO_SPACE", `Cannot write ${path}: ${error.message}`, { cause: error });
+  }
 }
 
 async function store(

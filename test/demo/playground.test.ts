@@ -75,18 +75,26 @@ function executableCopy(): string {
   return copy;
 }
 
+/** Drops a file of random bytes, which nothing makes smaller. */
+async function dropRandom(page: Page, name: string, mebibytes: number): Promise<void> {
+  await page.evaluate(
+    ([file, length]) => {
+      const data = new DataTransfer();
+      const parts = Array.from({ length }, () => crypto.getRandomValues(new Uint8Array(65_536)));
+      data.items.add(new File(parts, file));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    },
+    [name, mebibytes * 16] as const,
+  );
+}
+
 /** Two layers: one that is made at once, and one that takes seconds to be compressed. */
 async function commitSmallAndLargeLayer(page: Page): Promise<void> {
   await dropFiles(page, [{ name: "small.txt", content: "small" }]);
   await treeItem(page, "/small.txt").waitFor();
   await page.getByRole("button", { name: "Commit layer" }).click();
   await page.getByText("Layer 1").waitFor();
-  await page.evaluate(() => {
-    const data = new DataTransfer();
-    const parts = Array.from({ length: 384 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
-    data.items.add(new File(parts, "large.bin"));
-    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
-  });
+  await dropRandom(page, "large.bin", 24);
   await treeItem(page, "/large.bin").waitFor({ timeout: 60_000 });
   await page.getByRole("button", { name: "Commit layer" }).click();
   await page.getByText("Layer 2").waitFor();
@@ -370,7 +378,9 @@ describe("the playground", () => {
     await dropFiles(page, [{ name: "a.txt", content: "a" }]);
     await treeItem(page, "/a.txt").waitFor();
     await dropFiles(page, [{ name: "data.bin", content: BINARY }]);
-    expect(await page.getByRole("alert").textContent()).toMatch(/^Adding to \/: .*storage is full.*\(NO_SPACE\)$/);
+    expect(await page.getByRole("alert").textContent()).toMatch(
+      /^Adding to \/: Cannot write \/data\.bin: .*storage is full.*\(NO_SPACE\)$/,
+    );
     expect(await treeItem(page, "/data.bin").count()).toBe(0);
     await setQuota(page, playground.origin, 100_000_000);
     await dropFiles(page, [{ name: "data.bin", content: BINARY }]);
@@ -499,6 +509,16 @@ describe("the files of the playground", () => {
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await treeItem(page, "/new").waitFor({ state: "detached" });
     expect(await page.getByRole("treeitem").allTextContents()).toEqual([expect.stringContaining("b.txt")]);
+  });
+
+  it("are not added any more when that is cancelled", async () => {
+    const { page } = await open();
+    await dropRandom(page, "large.bin", 128);
+    await page.getByText(/Adding to \/… [\d.]+ MB/).waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText("It was cancelled.").waitFor();
+    expect(await treeItem(page, "/large.bin").count()).toBe(0);
+    expect(await inventoryOf(page)).toEqual({ blobs: [], ingests: [] });
   });
 
   it("are walked by keys alone", async () => {

@@ -204,6 +204,20 @@ describe("reading a directory", () => {
     expect(await work.readTextFile("/d3/f10")).toBe("content 10");
   });
 
+  it("tells how far it is within a large file", async () => {
+    const size = 3_000_000;
+    write("large", "x".repeat(size));
+    const counts: number[] = [];
+    const onProgress = ({ state, current }: ProgressEvent): void => {
+      if (state === "running") counts.push(current ?? -1);
+    };
+    const work = await workbench().snapshots.prepare("work");
+    await addDirectory(work, home, { xattrs: false, onProgress });
+    expect(counts.filter((count) => count > 0 && count < size).length).toBeGreaterThan(3);
+    expect(counts).toEqual([...counts].sort((a, b) => a - b));
+    expect(counts.at(-1)).toBe(size);
+  });
+
   it("leaves files where they are, and reads them when the layer is made", async () => {
     write("f", "by reference");
     const stored = createMemoryContentStore();

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { bytesSource, type ReopenableSource, toReadableStream } from "../../src/bytes.ts";
-import { createMemoryContentStore, withReferences } from "../../src/content/index.ts";
+import {
+  type ContentWriter,
+  createMemoryContentStore,
+  type WriterOptions,
+  withReferences,
+} from "../../src/content/index.ts";
+import { SlipwayError } from "../../src/errors.ts";
 import { digestOf } from "../../src/hash/index.ts";
 import { createSnapshotter } from "../../src/snapshots/create-snapshotter.ts";
 import type { FileContent } from "../../src/snapshots/snapshotter.ts";
@@ -31,6 +37,19 @@ describe("a file's content", () => {
     expect((await work.stat("/f")).node).toMatchObject({ content: digest, size: bytes.byteLength });
     expect(await work.readFile("/f")).toEqual(bytes);
     expect(await store.info(digest)).toMatchObject({ size: bytes.byteLength });
+  });
+
+  it("that does not fit into the store is named by its path", async () => {
+    const full = createMemoryContentStore();
+    const cause = new SlipwayError("NO_SPACE", "Cannot write to ingest i: the disk is full");
+    const writer = async (options: WriterOptions): Promise<ContentWriter> =>
+      Object.assign(await full.writer(options), { write: () => Promise.reject(cause) });
+    const content = Object.assign(Object.create(full) as typeof full, { writer });
+    const work = await createSnapshotter({ content }).prepare("work");
+    await expect(
+      work.writeFile("/srv/f", new Blob(["x"])).catch((error) => [error.code, error.message, error.cause]),
+    ).resolves.toEqual(["NO_SPACE", "Cannot write /srv/f: Cannot write to ingest i: the disk is full", cause]);
+    expect(await work.exists("/srv/f")).toBe(false);
   });
 
   it("can be empty", async () => {

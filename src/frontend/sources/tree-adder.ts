@@ -1,7 +1,7 @@
 import { LayerDirectory } from "../../diff/layer-directory.ts";
 import { setAttributes } from "../../diff/set-attributes.ts";
 import { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "../../errors.ts";
-import { runStep, type StepReporter } from "../../progress.ts";
+import { type ProgressEvent, runStep, type StepReporter } from "../../progress.ts";
 import { DEFAULT_ATTRIBUTES } from "../../snapshots/attributes.ts";
 import { type Leaf, specialNode, symlinkNode } from "../../snapshots/node.ts";
 import { joinPath, splitPath } from "../../snapshots/path.ts";
@@ -328,10 +328,17 @@ export class TreeAdder {
       throw this.#limit(`${doing}: the files have more than the ${sizeLimit} bytes that they may`);
     const attributes = wantedAttributes(this.#options, node.attributes);
     const write = async (): Promise<void> => {
-      await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal });
+      let counted = 0;
+      const count = (current: number): void => {
+        this.#written += current - counted;
+        counted = current;
+        this.#report.running(this.#written);
+      };
+      // A large file is to show that it moves.
+      const onProgress = this.#options.onProgress && (({ current }: ProgressEvent) => count(current ?? 0));
+      await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal, onProgress });
       node.written?.();
-      this.#written += node.size;
-      this.#report.running(this.#written);
+      count(node.size);
     };
     if (this.#kind.sequential === true) await write();
     else await this.#pool.start(write);

@@ -154,6 +154,8 @@ export async function typeFile(page: Page, path: string, text: string): Promise<
   await page.getByRole("button", { name: "New file…" }).click();
   await page.getByLabel("Path").fill(path);
   await page.getByRole("button", { name: "Create" }).click();
+  // It has the focus: who has made a file wants to write into it.
+  await page.locator("#file-text:focus").waitFor();
   await page.getByLabel(path, { exact: true }).fill(text);
   await page.getByText("Saved", { exact: true }).waitFor();
 }

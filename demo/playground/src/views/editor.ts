@@ -21,6 +21,8 @@ export class Editor {
   #lineEnd: EditableText["lineEnd"] = "\n";
   #timer: ReturnType<typeof setTimeout> | undefined;
   #dirty = false;
+  /** The file that gets the focus as soon as it is shown. */
+  #awaited: string | undefined;
 
   constructor(container: HTMLElement, app: App) {
     this.#container = container;
@@ -31,6 +33,11 @@ export class Editor {
     window.addEventListener("beforeunload", (event) => {
       if (this.#dirty) event.preventDefault();
     });
+  }
+
+  /** Lets the user type into a file as soon as it is shown. */
+  focusOn(path: string): void {
+    this.#awaited = path;
   }
 
   /** Shows another file. What was typed before is saved first. */
@@ -114,7 +121,8 @@ export class Editor {
     this.#status.textContent = "";
     this.#area = this.#textarea(path, content.text);
     this.#container.replaceChildren(head, this.#area);
-    if (typing) this.#area.focus();
+    if (typing || this.#awaited === path) this.#area.focus();
+    this.#awaited = undefined;
   }
 
   #textarea(path: string, text: string): HTMLTextAreaElement {

@@ -70,7 +70,7 @@ export function filesPanel(app: App): void {
       await mustBeFree(work, path);
       await work.writeFile(path, "");
     });
-    if (created) choosePath(path);
+    if (created) choosePath(path, true);
   }
 
   async function newFolder(): Promise<void> {
@@ -115,12 +115,13 @@ export function filesPanel(app: App): void {
     });
   }
 
-  function choosePath(path: string): void {
+  function choosePath(path: string, edit = false): void {
     const clean = `/${path
       .split("/")
       .filter((part) => part !== "" && part !== ".")
       .join("/")}`;
     if (nodeAt(workspace.state.tree, clean) === undefined) return;
+    if (edit) editor.focusOn(clean);
     tree.select(clean);
   }
 

@@ -60,6 +60,7 @@ export class TreeView {
     this.#selected = path;
     for (let above = parentOf(path); above !== "/"; above = parentOf(above)) this.#open.add(above);
     this.#render();
+    this.#rowOf(path)?.scrollIntoView({ block: "nearest" });
     this.#events.select(path);
   }
 
@@ -180,7 +181,11 @@ export class TreeView {
   }
 
   #focus(path: string): void {
-    for (const row of this.#list.children) if ((row as HTMLElement).dataset.path === path) (row as HTMLElement).focus();
+    this.#rowOf(path)?.focus();
+  }
+
+  #rowOf(path: string): HTMLElement | undefined {
+    return ([...this.#list.children] as HTMLElement[]).find(({ dataset }) => dataset.path === path);
   }
 
   #toggle(path: string): void {
