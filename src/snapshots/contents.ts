@@ -1,12 +1,18 @@
+import type { GarbageRoot } from "../content/gc.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Snapshotter } from "./snapshotter.ts";
 import type { DirectoryNode } from "./tree.ts";
 
+/** A file is a leaf, whatever is in it: a collector is not to read it as a manifest. */
+const MEDIA_TYPE = "application/octet-stream";
+
 /**
- * The digests of all contents that snapshots need, each once: the roots for garbage collection in the content store. What
- * active snapshots of other processes have not saved is not among them: their blobs need leases.
+ * All contents that snapshots need, each once: roots for garbage collection in the content store. What active snapshots of other
+ * processes have not saved is not among them: their blobs need leases.
  */
-export async function* snapshotContents(snapshotter: Snapshotter): AsyncGenerator<Digest, void, undefined> {
+export async function* snapshotContents(
+  snapshotter: Snapshotter,
+): AsyncGenerator<Exclude<GarbageRoot, Digest>, void, undefined> {
   const seen = new Set<Digest>();
   const visited = new Set<Digest>();
   const sources: { key: string; kind: string }[] = [];
@@ -22,7 +28,7 @@ export async function* snapshotContents(snapshotter: Snapshotter): AsyncGenerato
       for (const digest of contentsIn(root, visited)) {
         if (seen.has(digest)) continue;
         seen.add(digest);
-        yield digest;
+        yield { digest, mediaType: MEDIA_TYPE };
       }
     } finally {
       ref?.release();

@@ -45,10 +45,12 @@ export { lookup, walkTree } from "./walk.ts";
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type {
+  BlobReference,
   CommitOptions,
   ContentInfo,
   ContentStore,
   ContentWriter,
+  GarbageRoot,
   IngestStatus,
   WriterOptions,
 } from "../content/index.ts";

@@ -304,14 +304,14 @@ describe("snapshotContents", () => {
     await work.remove("/a");
     await snapshots.view("view", "base");
     const needed: Digest[] = [];
-    for await (const digest of snapshotContents(snapshots)) needed.push(digest);
+    for await (const { digest } of snapshotContents(snapshots)) needed.push(digest);
     const stored: Digest[] = [];
     for await (const { digest } of content.list()) stored.push(digest);
     expect(needed.sort()).toEqual(stored.sort());
     await snapshots.remove("work");
     await snapshots.remove("view");
     await snapshots.remove("base");
-    for await (const digest of snapshotContents(snapshots)) throw new Error(`${digest} is not needed`);
+    for await (const { digest } of snapshotContents(snapshots)) throw new Error(`${digest} is not needed`);
   });
 
   it("of the metadata store's second user are those that were saved", async () => {
@@ -322,7 +322,7 @@ describe("snapshotContents", () => {
     await work.tree();
     await work.writeFile("/later", "2");
     const needed: Digest[] = [];
-    for await (const digest of snapshotContents(createSnapshotter({ content, metadata }))) needed.push(digest);
+    for await (const { digest } of snapshotContents(createSnapshotter({ content, metadata }))) needed.push(digest);
     expect(needed).toHaveLength(1);
   });
 });

@@ -404,7 +404,7 @@ describe("whatever a tar has", () => {
         expect(lines(undefined, await work.tree())).toEqual(lines(undefined, theirs));
         expect((await work.tree()).root.digest).toBe(theirs.root.digest);
       }),
-      { numRuns: 100 },
+      { numRuns: 300 },
     );
     expect(both).toBeGreaterThan(20);
   });

@@ -19,8 +19,5 @@ export async function removeLeftovers(stores: Stores, snapshots: Snapshotter): P
 
 async function* rootsOf({ images }: Stores, snapshots: Snapshotter): AsyncGenerator<GarbageRoot, void, undefined> {
   for (const { target } of await images.list()) yield target;
-  for await (const digest of snapshotContents(snapshots)) {
-    // A file is a leaf, whatever is in it: it is not to be read as a manifest.
-    yield { digest, size: 0, mediaType: "application/octet-stream" };
-  }
+  yield* snapshotContents(snapshots);
 }
