@@ -72,6 +72,7 @@ declare abstract class R2Object {
 interface R2ObjectBody extends R2Object {
   get body(): ReadableStream;
   get bodyUsed(): boolean;
+  arrayBuffer(): Promise<ArrayBuffer>;
 }
 
 type R2Objects = { objects: R2Object[]; delimitedPrefixes: string[] } & (
