@@ -2,7 +2,7 @@ import { openR2, type R2BucketLike, type R2Store, type R2StoreOptions } from "..
 import { assert, assertEqual, assertRejects, type ConformanceCase } from "../../../src/conformance.ts";
 import { collect, digestOfBytes, put, sampleBytes } from "../../../src/content/conformance/support.ts";
 import { collectGarbage, readBlob, withLease, writeBlob } from "../../../src/content/index.ts";
-import { type HasherFactory, pureHasher } from "../../../src/hash/index.ts";
+import { type HasherFactory, pureHasher, toDigest } from "../../../src/hash/index.ts";
 import { runSuites, type SuiteReport } from "../../runtimes/suite/report.ts";
 import { TestTimers } from "../test-timers.ts";
 
@@ -216,6 +216,19 @@ const CASES: Readonly<Record<string, (fixture: Fixture) => Promise<void>>> = {
     await assertRejects(read, "IO", "lost");
     await writeBlob(store.content, small, { digest: info.digest });
     await read();
+  },
+
+  "verifies by the engine that Workers have for streams, unless another is given": async (fixture) => {
+    const store = fixture.open();
+    for (const algorithm of ["sha256", "sha512"] as const) {
+      const verifier = store.content.verifier?.(algorithm);
+      await verifier?.update(bytes.subarray(0, 1000));
+      await verifier?.update(bytes.subarray(1000, 3000));
+      const hash = await verifier?.digest();
+      assert(hash !== undefined, "there is no verifier");
+      assertEqual(toDigest(algorithm, hash), digestOfBytes(bytes.subarray(0, 3000), algorithm), algorithm);
+    }
+    assertEqual(fixture.open({ hasher: pureHasher }).content.verifier, undefined, "verifier beside a given hasher");
   },
 
   "tidies up what nothing refers to, and nothing else": async (fixture) => {
