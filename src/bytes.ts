@@ -100,8 +100,17 @@ export async function toBlob(source: ByteSource, options: { readonly type?: stri
   return new Blob([...parts, ...chunks], options);
 }
 
-/** The same bytes in chunks of exactly `size` bytes, the last one excepted. Each chunk is the reader's own copy. */
-export async function* rechunk(source: ByteSource, size: number): AsyncGenerator<Uint8Array, void, undefined> {
+/**
+ * The same bytes in chunks of exactly `size` bytes, the last one excepted.
+ * @param inTurn how many arrays are filled in turn, so that a chunk is overwritten that many chunks later; default: each is the
+ *   reader's own
+ */
+export async function* rechunk(
+  source: ByteSource,
+  size: number,
+  inTurn = 0,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const buffers: Uint8Array<ArrayBuffer>[] = [];
   let buffer = new Uint8Array(size);
   let filled = 0;
   for await (const chunk of chunksOf(source)) {
@@ -113,7 +122,8 @@ export async function* rechunk(source: ByteSource, size: number): AsyncGenerator
       filled += count;
       if (filled === size) {
         yield buffer;
-        buffer = new Uint8Array(size);
+        if (inTurn > 0) buffers.push(buffer);
+        buffer = (buffers.length >= inTurn ? buffers.shift() : undefined) ?? new Uint8Array(size);
         filled = 0;
       }
     }

@@ -138,7 +138,14 @@ export {
   type SourceFilter,
   type SourceOptions,
 } from "./frontend/index.ts";
-export { type Hasher, type HasherFactory, hostHasher, pureHasher } from "./hash/index.ts";
+export {
+  type Hasher,
+  type HasherFactory,
+  hostHasher,
+  pureHasher,
+  type StreamHasher,
+  type StreamHasherFactory,
+} from "./hash/index.ts";
 export { createMemoryImageStore, type Image, type ImageStore } from "./images/index.ts";
 export type {
   Annotations,

@@ -3,13 +3,10 @@
 // PORT and WRITE_TOKEN of the environment do the same.
 
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Miniflare } from "miniflare";
-import { build } from "vite";
+import { bundleWorker } from "./bundle.js";
 
 const { values } = parseArgs({
   options: { port: { type: "string" }, token: { type: "string" }, data: { type: "string" }, limit: { type: "string" } },
@@ -18,7 +15,9 @@ const port = Number(values.port ?? process.env.PORT ?? 8787);
 const token = values.token ?? process.env.WRITE_TOKEN ?? randomBytes(16).toString("hex");
 
 const miniflare = new Miniflare({
-  modules: [{ type: "ESModule", path: "worker.mjs", contents: await bundle() }],
+  modules: [
+    { type: "ESModule", path: "worker.mjs", contents: await bundleWorker(join(import.meta.dirname, "worker.ts")) },
+  ],
   compatibilityDate: "2026-04-01",
   host: "127.0.0.1",
   port,
@@ -38,34 +37,4 @@ Try it:
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, () => void miniflare.dispose().then(() => process.exit(0)));
-}
-
-/** The Worker and what it imports as one module, as a deployment has it. */
-async function bundle() {
-  const outDir = mkdtempSync(join(tmpdir(), "slipway-worker-"));
-  try {
-    await build({
-      configFile: false,
-      logLevel: "error",
-      resolve: {
-        // Inside of this project `slipway` is the project itself, which bundlers do not know by that name.
-        alias: [
-          {
-            find: /^slipway(?=\/|$)/,
-            replacement: "slipway",
-            customResolver: (id) => fileURLToPath(import.meta.resolve(id)),
-          },
-        ],
-      },
-      build: {
-        lib: { entry: join(import.meta.dirname, "worker.ts"), formats: ["es"], fileName: () => "worker.js" },
-        outDir,
-        target: "es2022",
-        rollupOptions: { external: /^(?:node|cloudflare):/, output: { codeSplitting: false } },
-      },
-    });
-    return readFileSync(join(outDir, "worker.js"), "utf8");
-  } finally {
-    rmSync(outDir, { recursive: true, force: true });
-  }
 }

@@ -41,7 +41,7 @@ export type {
   LeaseManager,
   WriterOptions,
 } from "../content/index.ts";
-export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
 export type { Image, ImageStore } from "../images/index.ts";
 export type {
   Annotations,

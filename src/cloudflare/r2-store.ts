@@ -5,6 +5,7 @@ import type { HasherFactory } from "../hash/hasher.ts";
 import { hostHasher } from "../hash/host.ts";
 import type { ImageStore } from "../images/store.ts";
 import type { MetadataStore } from "../snapshots/metadata.ts";
+import { digestStreamVerifier } from "./digest-stream.ts";
 import { R2Blobs } from "./r2/blobs.ts";
 import type { R2BucketLike } from "./r2/bucket.ts";
 import { hostTimers, R2Calls, type R2Timers } from "./r2/calls.ts";
@@ -20,7 +21,10 @@ import { R2Data } from "./r2/segments.ts";
 export interface R2StoreOptions {
   /** What all keys begin with, for example `slipway/`, so that a bucket can have other things, too. Default none. */
   readonly prefix?: string | undefined;
-  /** Default: `hostHasher`, which is `node:crypto` in Workers with `nodejs_compat`. */
+  /**
+   * Default: `hostHasher`, which is `node:crypto` in Workers with `nodejs_compat`, and `crypto.DigestStream` for verifying what is
+   * read.
+   */
   readonly hasher?: HasherFactory | undefined;
   /**
    * Bytes of one part of a large blob, from 5 MiB (what R2 allows) to 64 MiB, default 8 MiB. A writer keeps one part in memory.
@@ -76,7 +80,9 @@ export function openR2(bucket: R2BucketLike, options: R2StoreOptions = {}): R2St
   const data = new R2Data(calls, `${prefix}data/`);
   const blobs = new R2Blobs(recordsOf("blobs"), data);
   const ingests = new R2Ingests(calls, recordsOf("ingests"), data, blobs);
-  const content = new R2ContentStore({ calls, data, blobs, ingests, hasher, partSize, hold });
+  // A hasher that the caller gave is to be used for reading, too.
+  const verifier = options.hasher === undefined ? digestStreamVerifier() : undefined;
+  const content = new R2ContentStore({ calls, data, blobs, ingests, hasher, verifier, partSize, hold });
   const locks = new R2Locks(calls, recordsOf("locks"));
   const others = ["images", "metadata", "leases"].map(recordsOf);
   const [images, metadata, leases] = others as [R2Records, R2Records, R2Records];

@@ -43,7 +43,9 @@ async function* compress(source: ByteSource, level: Level): AsyncGenerator<Uint8
   // The last block has to be marked, so each one waits for the next.
   let held: Uint8Array | undefined;
   yield Uint8Array.from(HEADER);
-  for await (const block of rechunk(source, level === 0 ? STORED_SIZE : PUSH_SIZE)) {
+  // The deflater keeps nothing of a block, while a stored one is handed on as it is.
+  const blocks = level === 0 ? rechunk(source, STORED_SIZE) : rechunk(source, PUSH_SIZE, 2);
+  for await (const block of blocks) {
     crc = crc32(block, crc);
     size += block.byteLength;
     if (held !== undefined) yield* engine(held, false);

@@ -41,5 +41,5 @@ export { copyBlob, writeBlob } from "./write.ts";
 // Types of other rooms that the above mention.
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
-export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
 export type { Digest, DigestAlgorithm } from "../oci/index.ts";

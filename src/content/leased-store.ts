@@ -1,5 +1,5 @@
 import type { ByteRange } from "../bytes.ts";
-import type { HasherFactory } from "../hash/hasher.ts";
+import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { Lease } from "./leases.ts";
 import type { CommitOptions, ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "./store.ts";
@@ -14,11 +14,13 @@ export function withLease(store: ContentStore, lease: Pick<Lease, "add">): Conte
 
 class LeasedStore implements ContentStore {
   readonly hasher: HasherFactory | undefined;
+  readonly verifier: StreamHasherFactory | undefined;
   readonly #store: ContentStore;
   readonly #lease: Pick<Lease, "add">;
 
   constructor(store: ContentStore, lease: Pick<Lease, "add">) {
     this.hasher = store.hasher;
+    this.verifier = store.verifier;
     this.#store = store;
     this.#lease = lease;
   }

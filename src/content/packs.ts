@@ -1,7 +1,7 @@
 import type { ByteRange } from "../bytes.ts";
 import { concatBytes } from "../bytes.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
-import type { Hasher, HasherFactory } from "../hash/hasher.ts";
+import type { Hasher, HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import { mergeLabels } from "./labels.ts";
@@ -169,11 +169,13 @@ class Packs {
 /** Reads what is packed; writes past the packs. */
 class UnpackedStore implements ContentStore {
   readonly hasher: HasherFactory | undefined;
+  readonly verifier: StreamHasherFactory | undefined;
   readonly #store: ContentStore;
   readonly #packs: Packs;
 
   constructor(store: ContentStore, packs: Packs) {
     this.hasher = store.hasher;
+    this.verifier = store.verifier;
     this.#store = store;
     this.#packs = packs;
   }

@@ -1,8 +1,8 @@
 import { readAll } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
-import type { HasherFactory } from "../hash/hasher.ts";
+import type { HasherFactory, StreamHasher } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
-import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
+import { type Digest, type DigestAlgorithm, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import { verifiesItself } from "./references.ts";
 import type { ContentStore } from "./store.ts";
 
@@ -44,8 +44,7 @@ export async function* readBlob(
   const digest = parseDigest(blob.digest);
   options.signal?.throwIfAborted();
   const algorithm = digestAlgorithm(digest);
-  const newHasher = options.hasher ?? store.hasher ?? hostHasher;
-  const hasher = verifiesItself(store, digest) ? undefined : newHasher(algorithm);
+  const hasher = verifiesItself(store, digest) ? undefined : verifierOf(store, algorithm, options);
   let size = 0;
   for await (const chunk of store.open(digest)) {
     options.signal?.throwIfAborted();
@@ -53,7 +52,7 @@ export async function* readBlob(
     if (blob.size !== undefined && size > blob.size) {
       throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it is longer than its ${blob.size} bytes`);
     }
-    hasher?.update(chunk);
+    await hasher?.update(chunk);
     yield chunk;
   }
   options.signal?.throwIfAborted();
@@ -61,13 +60,20 @@ export async function* readBlob(
     throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it has ${size} bytes instead of ${blob.size}`);
   }
   if (hasher === undefined) return;
-  const actual = toDigest(algorithm, hasher.digest());
+  const actual = toDigest(algorithm, await hasher.digest());
   if (actual !== digest) {
     throw new SlipwayError(
       "DIGEST_MISMATCH",
       `Cannot read blob ${digest}: its content is corrupt (it has digest ${actual})`,
     );
   }
+}
+
+type Verifier = StreamHasher | { update(bytes: Uint8Array): void; digest(): Uint8Array };
+
+function verifierOf(store: ContentStore, algorithm: DigestAlgorithm, { hasher }: ReadBlobOptions): Verifier {
+  if (hasher === undefined && store.verifier !== undefined) return store.verifier(algorithm);
+  return (hasher ?? store.hasher ?? hostHasher)(algorithm);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { ByteRange, ReopenableSource } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
-import type { HasherFactory } from "../hash/hasher.ts";
+import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import { mergeLabels } from "./labels.ts";
@@ -46,12 +46,15 @@ interface Adopted {
 
 class ReferencingStore implements ReferencingContentStore {
   readonly hasher: HasherFactory;
+  readonly verifier: StreamHasherFactory | undefined;
   readonly #store: ContentStore;
   readonly #adopted = new Map<Digest, Adopted>();
 
   constructor(store: ContentStore, hasher: HasherFactory) {
     this.#store = store;
     this.hasher = hasher;
+    // One that the caller gave is to be used.
+    this.verifier = hasher === store.hasher ? store.verifier : undefined;
   }
 
   adopt(digest: Digest, source: NamedSource): void {

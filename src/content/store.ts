@@ -1,5 +1,5 @@
 import type { ByteRange, ByteSource } from "../bytes.ts";
-import type { HasherFactory } from "../hash/hasher.ts";
+import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import type { Digest } from "../oci/digest.ts";
 
 /** What a store knows of a blob. */
@@ -79,6 +79,8 @@ export interface ContentWriter {
 export interface ContentStore {
   /** The hash engine that the store itself uses; who verifies what was read takes the same. Absent: `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
+  /** A faster engine for verifying what is read, where the host has one that is no `hasher`. */
+  readonly verifier?: StreamHasherFactory | undefined;
   /** Size and labels of a blob, without reading it. @throws SlipwayError `NOT_FOUND` */
   info(digest: Digest): Promise<ContentInfo>;
   /** All blobs, in no particular order. */

@@ -15,6 +15,20 @@ export interface Hasher {
   save?(): Uint8Array;
 }
 
+/**
+ * A hash of one whole stream by an engine that works asynchronously and can neither be asked in between nor cloned: good for
+ * verifying what is read, not for writing.
+ */
+export interface StreamHasher {
+  /** Takes in the next bytes; they must not be changed before it resolves. */
+  update(bytes: Uint8Array): Promise<void>;
+  /** The hash of all bytes; ends the hasher. */
+  digest(): Promise<Uint8Array>;
+}
+
+/** Makes a fresh {@link StreamHasher}. */
+export type StreamHasherFactory = (algorithm: DigestAlgorithm) => StreamHasher;
+
 /** Makes a fresh {@link Hasher}. The host's own is `hostHasher`; the one that needs nothing of the host is `pureHasher`. */
 export interface HasherFactory {
   (algorithm: DigestAlgorithm): Hasher;

@@ -5,7 +5,7 @@
  */
 
 export { digestOf, EMPTY_DIGEST, toDigest } from "./digest.ts";
-export type { Hasher, HasherFactory } from "./hasher.ts";
+export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "./hasher.ts";
 export { hashing } from "./hashing.ts";
 export { hostHasher } from "./host.ts";
 export { pureHasher } from "./pure.ts";

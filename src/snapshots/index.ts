@@ -54,6 +54,6 @@ export type {
   IngestStatus,
   WriterOptions,
 } from "../content/index.ts";
-export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
 export type { Digest, DigestAlgorithm } from "../oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";

@@ -3,7 +3,10 @@ import { once } from "node:events";
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openR2, type R2BucketLike } from "../../src/cloudflare/index.ts";
+import { collectGarbage } from "../../src/content/index.ts";
 import { slipway, workspace } from "../cli/support/slipway.ts";
 import { DOCKER_TOOLS, startDocker } from "../interop/support/docker.ts";
 import { openPodman, PODMAN_TOOLS } from "../interop/support/podman.ts";
@@ -88,6 +91,28 @@ async function names(): Promise<readonly string[]> {
     readonly images: readonly { readonly name: string }[];
   };
   return images.map(({ name }) => name);
+}
+
+/** Of all that was posted and refused the bucket has no bytes, no ingest and no lease. */
+async function nothingIsLeftOver(): Promise<void> {
+  const script = "export default { fetch() { return new Response(); } }";
+  const options = { r2Buckets: ["BUCKET"], r2Persist: path("data"), cf: false } as const;
+  const miniflare = new Miniflare({ ...options, modules: true, script, compatibilityDate: "2026-04-01" });
+  try {
+    // The types of miniflare stand for types that are not installed.
+    const bucket = (await miniflare.getR2Bucket("BUCKET")) as unknown as R2BucketLike;
+    const keys = async (prefix: string) => (await bucket.list({ prefix })).objects.map(({ key }) => key);
+    expect(await keys("ingests/")).toEqual([]);
+    expect(await keys("leases/")).toEqual([]);
+    // Of the images of this test no blob is so large that it does not stand in its record.
+    expect(await keys("data/")).toEqual([]);
+    const { content, images } = openR2(bucket);
+    const roots = (await images.list()).map(({ target }) => target);
+    const { removed } = await collectGarbage({ content, roots, dryRun: true });
+    expect(removed).toEqual([]);
+  } finally {
+    await miniflare.dispose();
+  }
 }
 
 const CONFIG =
@@ -309,6 +334,7 @@ describe("the Worker", () => {
   it("has everything still when it is started again", async () => {
     const before = await names();
     await worker.stop();
+    await nothingIsLeftOver();
     worker = await startWorker(path("data"), ["--token", TOKEN.replaceAll(" ", "-")]);
     expect(await names()).toEqual(before);
     expect(before).toContain("docker.io/demo/site:1");

@@ -6,7 +6,7 @@ import { HttpError } from "./http.ts";
  */
 export function limitedBody(request: Request, limit: number): AsyncIterable<Uint8Array> {
   const { body } = request;
-  if (body === null) throw new HttpError(400, "INVALID_TAR", "Cannot build: send a tar or tar.gz as the body");
+  if (body === null) throw noBody();
   if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
   return limited(body, limit);
 }
@@ -17,6 +17,7 @@ async function* limited(body: ReadableStream<Uint8Array>, limit: number): AsyncG
   try {
     for (;;) {
       const { done, value } = await reader.read();
+      if (done && size === 0) throw noBody();
       if (done) return;
       size += value.byteLength;
       if (size > limit) throw tooLarge(limit);
@@ -26,6 +27,8 @@ async function* limited(body: ReadableStream<Uint8Array>, limit: number): AsyncG
     reader.releaseLock();
   }
 }
+
+const noBody = (): HttpError => new HttpError(400, "INVALID_TAR", "Cannot build: send a tar or tar.gz as the body");
 
 const tooLarge = (limit: number): HttpError =>
   new HttpError(413, "SIZE_INVALID", `Cannot build: the body has more than ${limit} bytes`);

@@ -3,11 +3,14 @@ import type { R2Store } from "slipway/cloudflare";
 import { limitedBody } from "./body.ts";
 import { collectAmong } from "./garbage.ts";
 import { HttpError, json } from "./http.ts";
+import { normalised } from "./images.ts";
 import { parseQuery } from "./query.ts";
 import { bodyLimit, ENTRY_LIMIT, type Env } from "./settings.ts";
 
 /** Makes an image of the tar in the request's body, which is never in memory as a whole. */
 export async function postImage(request: Request, env: Env, store: R2Store, name: string): Promise<Response> {
+  // Before any work.
+  normalised(name);
   if (name.includes("@")) throw new HttpError(400, "INVALID_REFERENCE", "Cannot name an image by digest: give a tag");
   const { config, platform } = parseQuery(new URL(request.url).searchParams);
   const limit = bodyLimit(env);

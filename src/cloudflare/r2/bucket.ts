@@ -35,8 +35,8 @@ export interface R2ObjectLike {
 
 /** An object with its bytes. */
 export interface R2ObjectBodyLike extends R2ObjectLike {
-  /** The bytes asked for, once. */
-  readonly body: ReadableStream<Uint8Array>;
+  /** The bytes asked for, all at once. */
+  arrayBuffer(): Promise<ArrayBuffer>;
 }
 
 /** Which part of an object is read. */

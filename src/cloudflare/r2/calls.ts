@@ -107,10 +107,10 @@ export class R2Calls {
   }
 }
 
-export function isWorthAnotherTry(error: unknown): boolean {
+function isWorthAnotherTry(error: unknown): boolean {
   return !(error instanceof TypeError) && !PERMANENT.has(r2Code(error) ?? 0);
 }
 
-export function r2Error(what: string, cause: unknown): SlipwayError {
+function r2Error(what: string, cause: unknown): SlipwayError {
   return new SlipwayError("IO", `Cannot ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
 }

@@ -3,7 +3,7 @@ import { checkWriterOptions, createIngestWriter, resumeExpectations } from "../.
 import { resolveRange } from "../../content/range.ts";
 import type { ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "../../content/store.ts";
 import { isSlipwayError, SlipwayError } from "../../errors.ts";
-import type { HasherFactory } from "../../hash/hasher.ts";
+import type { HasherFactory, StreamHasherFactory } from "../../hash/hasher.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { R2Blobs } from "./blobs.ts";
 import type { R2Calls } from "./calls.ts";
@@ -21,6 +21,7 @@ export interface R2ContentOptions {
   readonly blobs: R2Blobs;
   readonly ingests: R2Ingests;
   readonly hasher: HasherFactory;
+  readonly verifier: StreamHasherFactory | undefined;
   /** Bytes. */
   readonly partSize: number;
   /** Milliseconds for which a writer that shows no sign of life holds its ref. */
@@ -30,12 +31,14 @@ export interface R2ContentOptions {
 /** Blobs in a bucket. */
 export class R2ContentStore implements ContentStore {
   readonly hasher: HasherFactory;
+  readonly verifier: StreamHasherFactory | undefined;
   readonly #options: R2ContentOptions;
   /** Writers of this object; undefined while one is being opened. */
   readonly #held = new Map<string, HeldIngest | undefined>();
 
   constructor(options: R2ContentOptions) {
     this.hasher = options.hasher;
+    this.verifier = options.verifier;
     this.#options = options;
   }
 

@@ -1,10 +1,10 @@
 import type { IngestStorage } from "../../content/ingest.ts";
 import type { ContentInfo } from "../../content/store.ts";
-import { SlipwayError } from "../../errors.ts";
+import { isSlipwayError, SlipwayError } from "../../errors.ts";
 import type { R2Blobs } from "./blobs.ts";
 import type { R2Calls } from "./calls.ts";
 import type { IngestRecord } from "./ingest-record.ts";
-import { ENDING, type R2Ingests } from "./ingests.ts";
+import { ENDING, inUse, type R2Ingests } from "./ingests.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 import type { R2Data, Segment } from "./segments.ts";
 
@@ -81,7 +81,9 @@ export class HeldIngest implements IngestStorage {
 
   async publish(info: ContentInfo): Promise<void> {
     const { calls, blobs, ingests } = this.#options;
-    const contents = await this.#contents(info);
+    const contents = await this.#contents(info).catch(async (error: unknown) => {
+      throw await this.#explained(error);
+    });
     await this.#save({ phase: "publishing", digest: info.digest, until: calls.now() + ENDING });
     const created = await blobs.create({ info, ...contents });
     this.#state = "ended";
@@ -154,7 +156,17 @@ export class HeldIngest implements IngestStorage {
       return await work();
     } catch (error) {
       this.#state = "broken";
-      throw error;
+      throw await this.#explained(error);
     }
+  }
+
+  /** Who has taken an ingest over completes its upload: what R2 then says of a further part is not the reason. */
+  async #explained(error: unknown): Promise<unknown> {
+    if (!isSlipwayError(error, "IO")) return error;
+    const { ref } = this.#record;
+    return await this.#options.ingests.find(ref).then(
+      (found) => (found?.etag === this.#etag ? error : inUse(ref, error)),
+      () => error,
+    );
   }
 }

@@ -136,5 +136,5 @@ export function statusOf(record: IngestRecord, offset: number = recordedSize(rec
   };
 }
 
-export const inUse = (ref: string): SlipwayError =>
-  new SlipwayError("UNAVAILABLE", `Cannot use ingest ${ref}: another writer holds it`);
+export const inUse = (ref: string, cause?: unknown): SlipwayError =>
+  new SlipwayError("UNAVAILABLE", `Cannot use ingest ${ref}: another writer holds it`, { cause });

@@ -1,4 +1,3 @@
-import { readAll } from "../../bytes.ts";
 import { SlipwayError } from "../../errors.ts";
 import type { R2ObjectLike } from "./bucket.ts";
 import type { R2Calls } from "./calls.ts";
@@ -34,8 +33,6 @@ const PATIENCE = 10_000;
 /** R2 and its simulators take at least this much beside an object. */
 const SUMMARY_LIMIT = 1500;
 
-const RECORD_LIMIT = 64 * 1024 * 1024;
-
 /**
  * Small objects that are changed only by whom they are as expected: R2's conditional writes, made safe against answers that get
  * lost (each write notes who made it) and against deletions (which R2 makes without conditions: a record is first replaced by
@@ -55,7 +52,7 @@ export class R2Records {
     return await this.#calls.run(`read ${this.#prefix}${key}`, async () => {
       const object = await this.#calls.bucket.get(this.#prefix + key);
       if (object === null) return undefined;
-      const bytes = await readAll(object.body, RECORD_LIMIT, object.key);
+      const bytes = new Uint8Array(await object.arrayBuffer());
       if (bytes.byteLength !== object.size) throw new Error(`R2 gave ${bytes.byteLength} of ${object.size} bytes`);
       return goneUntil(object) === undefined ? { bytes, etag: object.etag } : undefined;
     });

@@ -24,7 +24,7 @@ export interface WrittenData {
 /** Parts of one upload at most: what is known of them is written down again with each further part. R2 allows 10,000. */
 const MOST_PARTS = 512;
 
-const FIRST_BUFFER = 64 * 1024;
+const FIRST_BUFFER = 256 * 1024;
 
 /**
  * Bytes on their way into segments: one part is held in memory, full ones are uploaded. That something is uploaded shows
@@ -132,9 +132,8 @@ export class SegmentWriter {
   #fill(bytes: Uint8Array): void {
     const needed = this.#filled + bytes.byteLength;
     if (needed > this.#buffer.byteLength) {
-      let size = Math.max(this.#buffer.byteLength, FIRST_BUFFER);
-      while (size < needed) size *= 2;
-      const grown = new Uint8Array(Math.max(Math.min(size, this.#partSize), needed));
+      // Small blobs get along with little; whatever is larger gets its whole part at once, so that growing leaves little behind.
+      const grown = new Uint8Array(needed <= FIRST_BUFFER ? FIRST_BUFFER : this.#partSize);
       grown.set(this.tail);
       this.#buffer = grown;
     }

@@ -1,5 +1,4 @@
-import { SlipwayError } from "../../errors.ts";
-import { isWorthAnotherTry, type R2Calls, r2Error } from "./calls.ts";
+import type { R2Calls } from "./calls.ts";
 import { isCount } from "./document.ts";
 
 /** The first `size` bytes of the object `data/ID`: blobs and ingests are made of such. */
@@ -8,8 +7,8 @@ export interface Segment {
   readonly size: number;
 }
 
-/** After so many bytes (1 MiB) a read that was interrupted may be interrupted as often again. */
-const PROGRESS = 1024 * 1024;
+/** Bytes that are read by one call: with larger ones more memory waits for the garbage collector. */
+const PIECE = 1024 * 1024;
 
 export function sizeOf(segments: readonly Segment[]): number {
   return segments.reduce((size, segment) => size + segment.size, 0);
@@ -67,42 +66,20 @@ export class R2Data {
     }
   }
 
-  /** A read that is cut short, fails or stalls goes on where it stopped. */
+  /**
+   * Piece by piece: Workers give a stream in chunks of 4 KiB, each of which costs more than its bytes, and of a stream that is read
+   * slowly R2's other end keeps more and more in memory.
+   */
   async *#readObject(key: string, start: number, end: number): AsyncGenerator<Uint8Array, void, undefined> {
-    let offset = start;
-    for (let failures = 0; offset < end; ) {
-      const before = offset;
-      try {
-        for await (const chunk of this.#chunks(key, offset, end - offset)) {
-          offset += chunk.byteLength;
-          yield chunk;
-        }
-        if (offset < end) throw new Error(`R2 gave only ${offset - before} of ${end - before} bytes`);
-      } catch (error) {
-        if (error instanceof SlipwayError) throw error;
-        failures = offset - before >= PROGRESS ? 1 : failures + 1;
-        if (failures >= this.#calls.attempts || !isWorthAnotherTry(error)) throw r2Error(`read ${key}`, error);
-        await this.#calls.backOff(failures);
-      }
-    }
-  }
-
-  async *#chunks(key: string, offset: number, length: number): AsyncGenerator<Uint8Array, void, undefined> {
-    const object = await this.#calls.inTime(() => this.#calls.bucket.get(key, { range: { offset, length } }));
-    if (object === null) throw new Error("R2 does not have that object");
-    const reader = object.body.getReader();
-    let rest = length;
-    try {
-      for (;;) {
-        const { done, value } = await this.#calls.inTime(() => reader.read());
-        if (done) return;
-        if (value.byteLength > rest) throw new Error(`R2 gave more than ${length} bytes`);
-        rest -= value.byteLength;
-        yield value;
-      }
-    } finally {
-      // A stalled stream is not waited for.
-      reader.cancel().catch(() => undefined);
+    for (let offset = start; offset < end; offset += PIECE) {
+      const length = Math.min(PIECE, end - offset);
+      yield await this.#calls.run(`read ${key}`, async () => {
+        const object = await this.#calls.bucket.get(key, { range: { offset, length } });
+        if (object === null) throw new Error("R2 does not have that object");
+        const bytes = new Uint8Array(await object.arrayBuffer());
+        if (bytes.byteLength !== length) throw new Error(`R2 gave ${bytes.byteLength} instead of ${length} bytes`);
+        return bytes;
+      });
     }
   }
 }
