@@ -15,13 +15,16 @@ const SURROUNDINGS: Readonly<Partial<Record<ExampleKind, ExampleSurroundings>>> 
   deno: { files: within("site", folder) },
 };
 
+/** What each kind of place must have an example for. */
+const WANTED: readonly ExampleKind[] = ["node", "page", "worker", "deno"];
+
 function within(directory: string, files: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(files).map(([name, content]) => [`${directory}/${name}`, content]));
 }
 
 describe("the examples of the README", () => {
-  it("are there", () => {
-    expect(examples.length).toBeGreaterThanOrEqual(2);
+  it("are there, for each kind of place", () => {
+    expect(WANTED.filter((wanted) => !examples.some(({ kind }) => kind === wanted))).toEqual([]);
   });
 
   for (const { kind, code, line } of examples) {
