@@ -2,6 +2,7 @@ import { type ByteSource, chunksOf } from "../bytes.ts";
 import type { ContentStore, ContentWriter } from "../content/store.ts";
 import { isSlipwayError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
+import { randomName } from "../random.ts";
 
 /** A blob that came out of an archive. */
 export interface IngestedBlob {
@@ -32,7 +33,7 @@ export class IngestSession {
    */
   async add(source: ByteSource, size: number, expected?: Digest): Promise<IngestedBlob> {
     // The digest is not announced: a blob that is there is found at the commit, after its bytes were seen.
-    const ref = `archive-${uniqueName()}`;
+    const ref = `archive-${randomName()}`;
     const writer = await this.#content.writer({ ref, size, signal: this.#signal });
     try {
       for await (const chunk of chunksOf(source)) await writer.write(chunk);
@@ -64,10 +65,4 @@ export class IngestSession {
     await writer.close().catch(() => undefined);
     await this.#content.abort(writer.ref).catch(() => undefined);
   }
-}
-
-/** 128 random bits in hex: two readers of one store never share an ingest. It reaches no bytes. */
-function uniqueName(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,5 +1,6 @@
 import { SlipwayError } from "../errors.ts";
 import { type Digest, isDigest, parseDigest } from "../oci/digest.ts";
+import { randomName } from "../random.ts";
 
 /** Where leases are kept: the part of `MetadataStore` that they need. */
 export interface LeaseRecords {
@@ -95,7 +96,7 @@ class RecordedLeases implements LeaseManager {
     this.#lifetime = options.lifetime ?? DAY;
   }
 
-  async create(id: string = randomId()): Promise<Lease> {
+  async create(id: string = randomName()): Promise<Lease> {
     if (!ID.test(id)) {
       throw new SlipwayError(
         "INVALID_ARGUMENT",
@@ -247,11 +248,6 @@ function decode(record: Uint8Array): LeaseState {
   } catch {
     return {};
   }
-}
-
-/** 128 random bits in hex. (`crypto.randomUUID` is absent on pages without TLS.) */
-function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** One after the other within this object. */

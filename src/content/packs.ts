@@ -4,6 +4,7 @@ import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { Hasher, HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
+import { randomName } from "../random.ts";
 import { mergeLabels } from "./labels.ts";
 import { resolveRange } from "./range.ts";
 import type { CommitOptions, ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "./store.ts";
@@ -143,12 +144,11 @@ class Packs {
     try {
       const last = this.#all.at(-1);
       if (last?.isOpen) return last;
-      const name = crypto.getRandomValues(new Uint8Array(16));
-      const ref = `pack-${Array.from(name, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+      const ref = `pack-${randomName()}`;
       const pack = new Pack(this.#store, await this.#store.writer({ ref, signal }));
       this.#all.push(pack);
       // Makes it a blob that nobody else has, whom discarding it could hurt.
-      await pack.append(name);
+      await pack.append(new TextEncoder().encode(ref));
       return pack;
     } catch (error) {
       this.#isTaken = false;

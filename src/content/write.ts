@@ -1,6 +1,7 @@
 import { type ByteSource, chunksOf, type ReopenableSource } from "../bytes.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
+import { randomName } from "../random.ts";
 import type { BlobReference } from "./read.ts";
 import type { ContentInfo, ContentStore, ContentWriter, WriteBlobOptions } from "./store.ts";
 
@@ -129,13 +130,7 @@ async function openWriter(store: ContentStore, options: WriteBlobOptions): Promi
       if (!isSlipwayError(error, "UNAVAILABLE") && !isSlipwayError(error, "FAILED_PRECONDITION")) throw error;
     }
   }
-  return await store.writer({ ref: `blob-${uniqueName()}`, size, digest, signal });
-}
-
-/** 128 random bits in hex. It names an ingest and reaches no bytes. (`randomUUID` is absent on pages without TLS.) */
-function uniqueName(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return await store.writer({ ref: `blob-${randomName()}`, size, digest, signal });
 }
 
 async function existing(store: ContentStore, digest: Digest, { size, labels }: WriteBlobOptions): Promise<ContentInfo> {

@@ -6,6 +6,7 @@ import type { HasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type OperationOptions, runStep, type StepReporter } from "../progress.ts";
+import { randomName } from "../random.ts";
 import type { FileNode, Tree } from "../snapshots/tree.ts";
 import { type TarInput, writeTar } from "../tar/index.ts";
 import type { Differ, Layer, LayerCompression, LayerOptions, LayerWarning } from "./differ.ts";
@@ -51,7 +52,7 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher }:
         );
       }
       options.signal?.throwIfAborted();
-      const ref = options.ref ?? `layer-${uniqueName()}`;
+      const ref = options.ref ?? `layer-${randomName()}`;
       return await runStep(options.onProgress, { id: ref, name: "creating layer" }, async (report) => {
         const writer = await content.writer({ ref, signal: options.signal });
         try {
@@ -150,10 +151,4 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher }:
       throw new SlipwayError("NOT_FOUND", `Cannot write /${name} to a layer: ${error.message}`, { cause: error });
     }
   }
-}
-
-/** 128 random bits in hex. It names an ingest and reaches no bytes. */
-function uniqueName(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -10,6 +10,7 @@ import type { Digest } from "../oci/digest.ts";
 import { formatPlatform, normalisePlatform, type Platform } from "../oci/platform.ts";
 import { selectPlatform } from "../oci/platform-match.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
+import { randomName } from "../random.ts";
 import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
 
 /** An image to build on: a manifest, or an index of which the wanted platforms are taken. */
@@ -131,6 +132,5 @@ function chainID(diffIDs: readonly Digest[]): Digest {
 
 /** A key that nobody else has. */
 export function temporaryKey(prefix: string): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `${prefix}-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `${prefix}-${randomName()}`;
 }

@@ -7,8 +7,8 @@ import type { ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOpti
 import { isSlipwayError, SlipwayError } from "../../errors.ts";
 import type { HasherFactory } from "../../hash/hasher.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
+import { randomName } from "../../random.ts";
 import type { HeldLock, StoreLocks } from "../locks.ts";
-import { randomId } from "../random-id.ts";
 import {
   allBlobs,
   allIngests,
@@ -169,7 +169,7 @@ export class DatabaseContentStore implements ContentStore {
     return change(this.#use, { what: `begin ingest ${ref}` }, async (store) => {
       const left = await ingestRecord(store, ref);
       const { size: total, digest: expected } = resumeExpectations(left ?? {}, options);
-      const { id, offset, filed, state } = left ?? { id: randomId(), offset: 0, filed: 0, state: undefined };
+      const { id, offset, filed, state } = left ?? { id: randomName(), offset: 0, filed: 0, state: undefined };
       const record: IngestRecord = {
         ref,
         id,
@@ -179,7 +179,7 @@ export class DatabaseContentStore implements ContentStore {
         expected,
         state,
         touched: Date.now(),
-        owner: randomId(),
+        owner: randomName(),
       };
       store.put(record, ingestKey(ref));
       return record;
@@ -244,7 +244,7 @@ function mustBeIngest(ingest: IngestRecord | undefined, ref: string): IngestReco
  * @param use its content
  */
 export async function takesBlobs(use: UseStore): Promise<boolean> {
-  const key = ["probe", randomId()];
+  const key = ["probe", randomName()];
   try {
     await change(use, { what: "try a Blob" }, (store) => {
       store.put(new Blob([Uint8Array.of(1)]), key);

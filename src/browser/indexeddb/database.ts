@@ -1,7 +1,7 @@
 import { promisifyRequest, type UseStore } from "idb-keyval";
 import { SlipwayError } from "../../errors.ts";
+import { randomName } from "../../random.ts";
 import { nameOf, storageError } from "../host-error.ts";
-import { randomId } from "../random-id.ts";
 import { IDENTITY, MARKER, type Schema } from "./schema.ts";
 
 /**
@@ -148,7 +148,7 @@ async function openAt(name: string, schema: Schema, patience: number): Promise<I
     try {
       if (oldVersion > 0 && !isOwn(database)) throw foreign(name, what);
       for (const step of schema.steps.slice(oldVersion)) step(database, transaction);
-      if (oldVersion === 0) transaction.objectStore(MARKER).put(randomId(), IDENTITY);
+      if (oldVersion === 0) transaction.objectStore(MARKER).put(randomName(), IDENTITY);
     } catch (error) {
       refused = error;
       transaction.abort();

@@ -1,6 +1,6 @@
 import { get, promisifyRequest, type UseStore } from "idb-keyval";
+import { randomName } from "../../random.ts";
 import type { HeldLock, StoreLocks } from "../locks.ts";
-import { randomId } from "../random-id.ts";
 import { change } from "./transaction.ts";
 
 /** A lock that somebody holds, or held when his page went away. */
@@ -26,7 +26,7 @@ export function recordLocks(use: UseStore): StoreLocks {
 
   const tryHold = async (name: string): Promise<HeldLock | undefined> => {
     const key = `lock/${name}`;
-    const owner = randomId();
+    const owner = randomName();
     const what = `lock ${name}`;
     const renew = (whose: (record: LockRecord | undefined) => boolean): Promise<boolean> =>
       change(use, { what }, async (store) => {

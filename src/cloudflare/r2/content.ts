@@ -5,12 +5,12 @@ import type { ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOpti
 import { isSlipwayError, SlipwayError } from "../../errors.ts";
 import type { HasherFactory, StreamHasherFactory } from "../../hash/hasher.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { randomName } from "../../random.ts";
 import type { R2Blobs } from "./blobs.ts";
 import type { R2Calls } from "./calls.ts";
 import { HeldIngest } from "./held-ingest.ts";
 import type { IngestRecord } from "./ingest-record.ts";
 import { inUse, type R2Ingests, type StoredIngest, statusOf } from "./ingests.ts";
-import { randomId } from "./random-id.ts";
 import { SegmentWriter, salvageUpload } from "./segment-writer.ts";
 import type { R2Data } from "./segments.ts";
 
@@ -159,7 +159,7 @@ export class R2ContentStore implements ContentStore {
       phase: "open",
       total: size,
       expected: digest,
-      owner: randomId(),
+      owner: randomName(),
       until: calls.now() + hold,
       touched: calls.now(),
     };

@@ -1,6 +1,6 @@
 import { type Digest, isDigest } from "../../oci/digest.ts";
+import { randomName } from "../../random.ts";
 import { damaged, decodeDocument, encodeDocument, isCount } from "./document.ts";
-import { randomId } from "./random-id.ts";
 import { type OpenUpload, uploadedSize } from "./segment-writer.ts";
 import { isSegments, type Segment, sizeOf } from "./segments.ts";
 
@@ -36,7 +36,7 @@ export function recordedSize({ segments, upload, tail }: IngestRecord): number {
 
 /** Never the same bytes twice, so that its etag names one write and no other. */
 export function encodeIngest({ tail, state, ...fields }: IngestRecord): Uint8Array<ArrayBuffer> {
-  return encodeDocument({ ...fields, state: state === undefined ? undefined : toHex(state), by: randomId() }, tail);
+  return encodeDocument({ ...fields, state: state === undefined ? undefined : toHex(state), by: randomName() }, tail);
 }
 
 /** @throws SlipwayError `INVALID_DOCUMENT` */

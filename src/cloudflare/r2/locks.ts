@@ -1,7 +1,7 @@
 import { SlipwayError } from "../../errors.ts";
+import { randomName } from "../../random.ts";
 import type { R2Calls } from "./calls.ts";
 import { decodeDocument, encodeDocument } from "./document.ts";
-import { randomId } from "./random-id.ts";
 import type { R2Records } from "./records.ts";
 
 /** Milliseconds after which the lock of a Worker that is gone can be taken. One that lives renews it in time. */
@@ -65,7 +65,7 @@ export class R2Locks {
       const until = this.#calls.now() + HOLD;
       const found = await this.#records.read(name);
       if (found === undefined) {
-        const etag = await this.#records.create(name, encodeDocument({ until, by: randomId() }));
+        const etag = await this.#records.create(name, encodeDocument({ until, by: randomName() }));
         if (etag !== undefined) return etag;
       } else if (!(Number(decodeDocument(`lock ${name}`, found.bytes).fields.until) > this.#calls.now())) {
         const etag = await this.#replace(name, found.etag, until);
@@ -80,6 +80,6 @@ export class R2Locks {
   }
 
   #replace(name: string, etag: string, until: number): Promise<string | undefined> {
-    return this.#records.replace(name, etag, encodeDocument({ until, by: randomId() }));
+    return this.#records.replace(name, etag, encodeDocument({ until, by: randomName() }));
   }
 }

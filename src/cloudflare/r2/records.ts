@@ -1,7 +1,7 @@
 import { SlipwayError } from "../../errors.ts";
+import { randomName } from "../../random.ts";
 import type { R2ObjectLike } from "./bucket.ts";
 import type { R2Calls } from "./calls.ts";
-import { randomId } from "./random-id.ts";
 
 /** A record as it was read. */
 export interface StoredRecord {
@@ -93,7 +93,7 @@ export class R2Records {
   /** @returns whether it was removed; not if it is another by now */
   async remove(key: string, etag: string): Promise<boolean> {
     const until = this.#calls.now() + GONE_FOR;
-    const note = new TextEncoder().encode(`gone ${randomId()}`);
+    const note = new TextEncoder().encode(`gone ${randomName()}`);
     const { etag: gone } = await this.#put(key, note, etag, { gone: String(until) });
     if (gone === undefined) return false;
     await this.erase(key, until);
@@ -145,7 +145,7 @@ export class R2Records {
   ): Promise<{ readonly etag?: string; readonly found: R2ObjectLike | null }> {
     const { bucket } = this.#calls;
     const name = this.#prefix + key;
-    const by = randomId();
+    const by = randomName();
     const onlyIf = expected === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: expected };
     return await this.#calls.run(`write ${name}`, async (failures) => {
       const written = await bucket.put(name, bytes, { onlyIf, customMetadata: { ...notes, by } });

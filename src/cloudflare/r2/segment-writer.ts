@@ -1,6 +1,6 @@
+import { randomName } from "../../random.ts";
 import type { R2UploadedPartLike } from "./bucket.ts";
 import { NO_SUCH_UPLOAD, type R2Calls, r2Code } from "./calls.ts";
-import { randomId } from "./random-id.ts";
 import { type R2Data, type Segment, sizeOf } from "./segments.ts";
 
 /** A segment that is being written in parts. */
@@ -87,7 +87,7 @@ export class SegmentWriter {
   async seal(sha256?: string): Promise<void> {
     if (this.#upload !== undefined) await this.#completeUpload(this.#upload);
     if (this.#filled === 0) return;
-    const id = randomId();
+    const id = randomName();
     const key = this.#data.keyOf(id);
     const bytes = this.tail;
     const check = sha256 === undefined || this.#segments.length > 0 ? {} : { sha256 };
@@ -156,7 +156,7 @@ export class SegmentWriter {
   }
 
   async #beginUpload(): Promise<OpenUpload> {
-    const id = randomId();
+    const id = randomName();
     const key = this.#data.keyOf(id);
     // One that was begun without our learning of it is dropped by R2 after a week.
     const { uploadId } = await this.#calls.run(`begin ${key}`, () => this.#calls.bucket.createMultipartUpload(key));
