@@ -58,7 +58,7 @@ export type {
 } from "../content/index.ts";
 export type { SlipwayError, SlipwayErrorCode } from "../errors.ts";
 export type { AddedEntries, SourceFilter, SourceOptions } from "../frontend/index.ts";
-export type { Hasher, HasherFactory } from "../hash/index.ts";
+export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
 export type { Image, ImageStore } from "../images/index.ts";
 export type {
   Annotations,

@@ -10,11 +10,11 @@ import { bundleWorker } from "../../demo/worker/bundle.js";
 const MEBIBYTE = 1024 * 1024;
 
 /**
- * @param {{ readonly mebibytes?: number, readonly flags?: string[] }} [options]
+ * @param {{ readonly mebibytes?: number, readonly flags?: string[], readonly from?: "source" | "stream" }} [options]
  * @returns {Promise<{ readonly idle: number, readonly peak: number, readonly seconds: number, readonly layer: number, readonly digest: string }>}
  *   idle and peak in MiB, layer in bytes
  */
-export async function measureWorkerMemory({ mebibytes = 1024, flags = [] } = {}) {
+export async function measureWorkerMemory({ mebibytes = 1024, flags = [], from = "source" } = {}) {
   const directory = mkdtempSync(join(tmpdir(), "slipway-bench-"));
   const miniflare = new Miniflare({
     modules: [
@@ -33,7 +33,8 @@ export async function measureWorkerMemory({ mebibytes = 1024, flags = [] } = {})
   });
   try {
     const { origin } = await miniflare.ready;
-    const build = async (/** @type {number} */ size) => await (await fetch(`${origin}/?size=${size}`)).json();
+    const build = async (/** @type {number} */ size) =>
+      await (await fetch(`${origin}/?size=${size}&from=${from}`)).json();
     // Everything that is needed for an export has been loaded when the idle process is measured.
     await build(MEBIBYTE);
     await new Promise((done) => setTimeout(done, 2000));
