@@ -1,5 +1,5 @@
 // node test/bench/worker-memory.js [MiB]: the peak memory of workerd while a Worker makes a large layer and keeps it in R2, above what
-// it has when idle. The simulator of R2 runs in the same process and counts, too. Linux only; needs `npm run build`.
+// it has when idle, and above what the simulator of R2, which runs in the same process, takes for the same upload alone. Linux only.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,12 +9,19 @@ import { bundleWorker } from "../../demo/worker/bundle.js";
 
 const MEBIBYTE = 1024 * 1024;
 
+/** What makes the layer: `nothing` only uploads as many bytes, without anything of Slipway's. */
+const INPUTS = /** @type {const} */ ({
+  nothing: "bare upload of as many bytes",
+  source: "source that can be read again",
+  stream: "stream, kept in R2 first",
+});
+
 /**
- * @param {{ readonly mebibytes?: number, readonly flags?: string[], readonly from?: "source" | "stream" }} [options]
- * @returns {Promise<{ readonly idle: number, readonly peak: number, readonly seconds: number, readonly layer: number, readonly digest: string }>}
- *   idle and peak in MiB, layer in bytes
+ * @param {{ readonly mebibytes: number, readonly flags: string[], readonly from: keyof typeof INPUTS }} options
+ * @returns {Promise<{ readonly idle: number, readonly peak: number, readonly seconds: number, readonly layer: number }>} idle and peak in
+ *   MiB, layer in bytes
  */
-export async function measureWorkerMemory({ mebibytes = 1024, flags = [], from = "source" } = {}) {
+async function measure({ mebibytes, flags, from }) {
   const directory = mkdtempSync(join(tmpdir(), "slipway-bench-"));
   const miniflare = new Miniflare({
     modules: [
@@ -41,8 +48,8 @@ export async function measureWorkerMemory({ mebibytes = 1024, flags = [], from =
     const pid = childNamed("workerd");
     const idle = statusOf(pid, "VmRSS");
     writeFileSync(`/proc/${pid}/clear_refs`, "5");
-    const { seconds, layer, digest } = await build(mebibytes * MEBIBYTE);
-    return { idle, peak: statusOf(pid, "VmHWM"), seconds, layer, digest };
+    const { seconds, layer } = await build(mebibytes * MEBIBYTE);
+    return { idle, peak: statusOf(pid, "VmHWM"), seconds, layer };
   } finally {
     await miniflare.dispose();
     rmSync(directory, { recursive: true, force: true });
@@ -69,14 +76,22 @@ function statusOf(pid, field) {
   return Number(kibibytes) / 1024;
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const mebibytes = Number(process.argv[2] ?? 1024);
+/** Prints a table. @param {number} mebibytes of the layer's content */
+export async function workerMemory(mebibytes = 1024) {
+  console.log(
+    `\n## Peak memory of workerd for a layer of ${mebibytes} MiB in R2, whose simulator runs in the same process\n`,
+  );
+  console.log("| made of | flags | idle MiB | above idle | above the bare upload | seconds | layer MiB |");
+  console.log("|---|---|---|---|---|---|---|");
   for (const flags of [[], ["nodejs_compat"]]) {
-    const { idle, peak, seconds, layer, digest } = await measureWorkerMemory({ mebibytes, flags });
-    console.log(
-      `${mebibytes} MiB in workerd${flags.map((flag) => ` with ${flag}`).join("")}: ` +
-        `idle ${idle.toFixed(0)} MiB, peak ${peak.toFixed(0)} MiB, ${(peak - idle).toFixed(0)} MiB above idle; ` +
-        `${seconds.toFixed(0)} s, ${(mebibytes / seconds).toFixed(1)} MiB/s, layer of ${(layer / MEBIBYTE).toFixed(0)} MiB, ${digest}`,
-    );
+    let bare = 0;
+    for (const from of /** @type {(keyof typeof INPUTS)[]} */ (Object.keys(INPUTS))) {
+      const { idle, peak, seconds, layer } = await measure({ mebibytes, flags, from });
+      if (from === "nothing") bare = peak - idle;
+      const cells = [idle, peak - idle, peak - idle - bare, seconds, layer / MEBIBYTE].map((value) => value.toFixed(0));
+      console.log(`| ${INPUTS[from]} | ${flags.join()} | ${cells.join(" | ")} |`);
+    }
   }
 }
+
+if (process.argv[1] === import.meta.filename) await workerMemory(Number(process.argv[2] ?? 1024));
