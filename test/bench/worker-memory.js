@@ -2,6 +2,7 @@
 // it has when idle, and above what the simulator of R2, which runs in the same process, takes for the same upload alone. Linux only.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Miniflare } from "miniflare";
@@ -54,6 +55,21 @@ async function measure({ mebibytes, flags, from }) {
     await miniflare.dispose();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * What a Worker answers, however long it takes: `fetch` gives up after five minutes.
+ * @param {string} address
+ * @returns {Promise<{ readonly seconds: number, readonly layer: number }>}
+ */
+async function answerOf(address) {
+  const response = await new Promise((resolve, reject) => {
+    get(address, resolve).on("error", reject);
+  });
+  let text = "";
+  for await (const chunk of response.setEncoding("utf8")) text += chunk;
+  if (response.statusCode !== 200) throw new Error(`the Worker answered ${response.statusCode}: ${text}`);
+  return JSON.parse(text);
 }
 
 /** @param {string} name */
