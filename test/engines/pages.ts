@@ -102,7 +102,7 @@ function pageEngine({ name, missing, version, open }: PageEngine): Engine {
 }
 
 async function openChromium(address: string, resources: Resources): Promise<void> {
-  await visit(await launchChromium(LAUNCH), address, resources);
+  await visit(await launchChromium({ ...LAUNCH, artifactsDir: resources.directory() }), address, resources);
 }
 
 async function openFirefox(address: string, resources: Resources): Promise<void> {
@@ -110,6 +110,7 @@ async function openFirefox(address: string, resources: Resources): Promise<void>
     executablePath: toolPath("firefox-esr") ?? "",
     channel: "moz-firefox",
     ...LAUNCH,
+    artifactsDir: resources.directory(),
     // It makes folders in its home.
     env: { PATH: process.env.PATH ?? "", HOME: resources.directory() },
   });
