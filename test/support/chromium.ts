@@ -37,12 +37,14 @@ export function chromiumOptions(): Promise<LaunchOptions> {
 async function findChromium(): Promise<LaunchOptions> {
   const executablePath =
     process.env.SLIPWAY_CHROMIUM ?? toolPath("chromium") ?? toolPath("chromium-browser") ?? toolPath("google-chrome");
-  if (executablePath !== undefined) return { executablePath, args: [...ARGUMENTS] };
-  if (existsSync(chromium.executablePath())) return { args: [...ARGUMENTS] };
+  // File names are UTF-8, whatever the machine's own locale says.
+  const env = { ...process.env, LC_ALL: "C.UTF-8" };
+  if (executablePath !== undefined) return { executablePath, args: [...ARGUMENTS], env: withoutUndefined(env) };
+  if (existsSync(chromium.executablePath())) return { args: [...ARGUMENTS], env: withoutUndefined(env) };
   const directory = await unpackedChromium();
   // The package's libraries are for this program only: not for the tests' other children.
-  const env = { ...process.env, LD_LIBRARY_PATH: join(directory, "lib") };
-  return { executablePath: join(directory, "chromium"), args: [...ARGUMENTS], env: withoutUndefined(env) };
+  const withLibraries = withoutUndefined({ ...env, LD_LIBRARY_PATH: join(directory, "lib") });
+  return { executablePath: join(directory, "chromium"), args: [...ARGUMENTS], env: withLibraries };
 }
 
 /** The Chromium of `@sparticuz/chromium`, unpacked once into a cache folder of the project, with the libraries that it needs. */
