@@ -63,6 +63,8 @@ beforeAll(async () => {
   symlinkSync("index.html", join(folder, "srv/home.html"));
   tar = execFileSync("tar", ["-C", folder, "-c", "."], { maxBuffer: 1 << 26 });
   worker = await startWorker(path("data"), ["--token", TOKEN.replaceAll(" ", "-")]);
+  // What most tests look at: each of them can run alone.
+  await digestOf(await post(`demo/site:1?${CONFIG}`, tar));
 });
 
 afterAll(async () => {
