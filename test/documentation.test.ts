@@ -48,7 +48,7 @@ describe("what package.json exports", () => {
     expect(ENTRIES.filter((entry) => !existsSync(join(root, entry)))).toEqual([]);
   });
 
-  it("is judged by a check that can fail", { timeout: 60_000 }, async () => {
+  it("is judged by a check that can fail", { timeout: 110_000 }, async () => {
     const directory = mkdtempSync(join(tmpdir(), "slipway-documentation-"));
     try {
       const file = join(directory, "undocumented.ts");
@@ -64,13 +64,13 @@ describe("what package.json exports", () => {
     }
   });
 
-  it("is documented, every export and every member of it", { timeout: 60_000 }, async () => {
+  it("is documented, every export and every member of it", { timeout: 110_000 }, async () => {
     expect(await complaints(ENTRIES)).toEqual([]);
   });
 
   it.each(ENTRIES.filter((entry) => !isConformance(entry)))(
     "can be used by %s alone: it exports all types that its signatures mention",
-    { timeout: 60_000 },
+    { timeout: 110_000 },
     async (entry) => {
       expect(await complaints([entry])).toEqual([]);
     },

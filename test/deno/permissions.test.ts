@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -127,7 +127,11 @@ describe("slipway/deno", () => {
       .map((argument) => `'${argument}'`)
       .join(" ");
     // A terminal of its own, at which nobody answers.
-    const { status, stdout } = await run("script", ["-qec", `timeout 60 '${deno}' ${quoted}`, "/dev/null"]);
+    const { status, stdout } = await run("script", [
+      "-qec",
+      `timeout --foreground 60 '${deno}' ${quoted}`,
+      "/dev/null",
+    ]);
     expect([status, stdout.trim()]).toEqual([0, expect.stringMatching(/^\{"digest":"sha256:[0-9a-f]{64}"/)]);
   });
 
@@ -135,9 +139,37 @@ describe("slipway/deno", () => {
     const quoted = [...denoArgs, reads(layout), writes(layout), script, source, layout]
       .map((argument) => `'${argument}'`)
       .join(" ");
-    const { stdout } = await run("script", ["-qec", `timeout 8 '${deno}' ${quoted}`, "/dev/null"]);
-    expect([...stdout.matchAll(/Deno requests (.*)\./g)].map(([, what]) => what)).toEqual([
+    const { status, output } = await answering("y", `timeout --foreground 60 '${deno}' ${quoted}`);
+    expect([...output.matchAll(/Deno requests (.*)\./g)].map(([, what]) => what)).toEqual([
       `read access to "${source}"`,
     ]);
+    expect([status, output]).toEqual([0, expect.stringMatching(/\{"digest":"sha256:[0-9a-f]{64}"/)]);
   });
 });
+
+/** Runs a command at a terminal of its own, at which somebody gives this answer until no question is open. */
+function answering(
+  answer: string,
+  command: string,
+): Promise<{ readonly status: number | null; readonly output: string }> {
+  const child = spawn("script", ["-qec", command, "/dev/null"], {
+    env: { ...process.env, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  // Deno throws away what was typed before it listens, which is a moment after the question is seen: so once more.
+  const typing = setInterval(() => {
+    if (output.includes("Allow? [")) child.stdin.write(`${answer}\n`);
+  }, 300);
+  child.stdin.on("error", () => undefined);
+  return new Promise((done, failed) => {
+    child.on("error", failed);
+    child.on("close", (status) => {
+      clearInterval(typing);
+      done({ status, output });
+    });
+  });
+}
