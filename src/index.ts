@@ -44,6 +44,7 @@ export {
   type CollectedGarbage,
   type CommitOptions,
   type ContentInfo,
+  type ContentProvider,
   type ContentStore,
   type ContentWriter,
   collectGarbage,

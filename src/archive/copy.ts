@@ -1,4 +1,4 @@
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider, ContentStore } from "../content/store.ts";
 import { copyBlob } from "../content/write.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -22,7 +22,7 @@ export interface CopyImageOptions extends OperationOptions {
  *   {@link readGraph}; what the stores throw. Blobs that were copied before an error stay, for a later try and garbage collection.
  */
 export async function copyImage(
-  from: ContentStore,
+  from: ContentProvider,
   to: ContentStore,
   descriptor: Descriptor,
   options: CopyImageOptions = {},
@@ -62,7 +62,7 @@ export function isElsewhere({ mediaType, urls }: Descriptor): boolean {
 }
 
 /** Whether the store has the blob, in the size that the descriptor says. @throws SlipwayError `SIZE_MISMATCH` */
-export async function hasBlob(content: ContentStore, { digest, size }: Descriptor): Promise<boolean> {
+export async function hasBlob(content: ContentProvider, { digest, size }: Descriptor): Promise<boolean> {
   try {
     const info = await content.info(digest);
     if (info.size === size) return true;

@@ -1,5 +1,5 @@
 import { readBlob } from "../content/read.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider, ContentStore } from "../content/store.ts";
 import { applyLayer } from "../diff/apply.ts";
 import type { LayerWarning } from "../diff/differ.ts";
 import { layerEntries } from "../diff/layer-entries.ts";
@@ -33,11 +33,11 @@ export interface FlattenOptions extends OperationOptions {
  *   `INVALID_TAR`, `INVALID_COMPRESSION`, `INVALID_PATH`, `UNSUPPORTED`
  */
 export async function flattenImage(
-  content: ContentStore,
+  content: ContentProvider,
   manifest: Descriptor,
   options: FlattenOptions = {},
 ): Promise<Tree> {
-  const { files = content, contents = "store", hasher, signal, onProgress } = options;
+  const { contents = "store", hasher, signal, onProgress } = options;
   const refuse = (reason: string): SlipwayError =>
     new SlipwayError("INVALID_ARGUMENT", `Cannot flatten ${manifest.digest}: ${reason}`);
   if (!isManifest(manifest.mediaType)) throw refuse("it is not a manifest; choose one of its platforms");
@@ -50,6 +50,9 @@ export async function flattenImage(
       `Cannot flatten ${count} layers of ${manifest.digest}: it has ${image.layers.length}`,
     );
   }
+  const files = options.files ?? content;
+  if (!isContentStore(files))
+    throw refuse("its content is only for reading; give `files`, a store for what is unpacked");
   const snapshots = createSnapshotter({ content: files, hasher });
   const work = await snapshots.prepare("flattened");
   for (const [index, layer] of image.layers.slice(0, count).entries()) {
@@ -77,7 +80,7 @@ export interface RootfsTarOptions extends OperationOptions {
  */
 export async function* writeRootfsTar(
   tree: Tree,
-  content: ContentStore,
+  content: ContentProvider,
   options: RootfsTarOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { signal, onProgress, ...entryOptions } = options;
@@ -98,3 +101,6 @@ export async function* writeRootfsTar(
     }
   }
 }
+
+const isContentStore = (content: ContentProvider): content is ContentStore =>
+  typeof (content as Partial<ContentStore>).writer === "function";

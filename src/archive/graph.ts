@@ -1,5 +1,5 @@
 import { readBlobBytes } from "../content/read.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider } from "../content/store.ts";
 import { SlipwayError } from "../errors.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/config.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -56,7 +56,7 @@ const BLOB_LIMIT = 20_000;
  *   more than 4 MiB), `INVALID_DOCUMENT`, `AMBIGUOUS_DOCUMENT` (also if a blob is named as two kinds of document)
  */
 export async function readGraph(
-  content: ContentStore,
+  content: ContentProvider,
   root: Descriptor,
   options: ReadGraphOptions = {},
 ): Promise<ImageGraph> {
@@ -68,7 +68,7 @@ export async function readGraph(
 type Kind = "index" | "manifest" | "config" | "blob";
 
 class GraphReader {
-  readonly #content: ContentStore;
+  readonly #content: ContentProvider;
   readonly #root: Descriptor;
   readonly #options: ReadGraphOptions;
   readonly #seen = new Map<Digest, { readonly kind: Kind; readonly size: number }>();
@@ -77,7 +77,7 @@ class GraphReader {
   readonly #layers: Descriptor[] = [];
   readonly #excluded: Descriptor[] = [];
 
-  constructor(content: ContentStore, root: Descriptor, options: ReadGraphOptions) {
+  constructor(content: ContentProvider, root: Descriptor, options: ReadGraphOptions) {
     this.#content = content;
     this.#root = root;
     this.#options = options;

@@ -40,6 +40,7 @@ export type { ByteRange, ByteSource } from "../bytes.ts";
 export type {
   CommitOptions,
   ContentInfo,
+  ContentProvider,
   ContentStore,
   ContentWriter,
   IngestStatus,

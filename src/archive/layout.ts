@@ -1,6 +1,6 @@
 import { decompress } from "../compress/index.ts";
 import { readBlob } from "../content/read.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider, ContentStore } from "../content/store.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
@@ -50,7 +50,7 @@ export interface VerifyImageOptions extends OperationOptions {
  * @throws SlipwayError `NOT_FOUND`, `DIGEST_MISMATCH`, `SIZE_MISMATCH`, `INVALID_COMPRESSION`, and as {@link readGraph}
  */
 export async function verifyImage(
-  content: ContentStore,
+  content: ContentProvider,
   descriptor: Descriptor,
   options: VerifyImageOptions = {},
 ): Promise<ImageGraph> {

@@ -1,4 +1,4 @@
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider } from "../content/store.ts";
 import { SlipwayError } from "../errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
@@ -15,11 +15,11 @@ import type { ArchiveSource, WriteArchiveOptions } from "./write.ts";
 export type PlannedEntry =
   | { readonly type: "directory"; readonly path: string }
   | { readonly type: "document"; readonly path: string; readonly bytes: Uint8Array }
-  | { readonly type: "blob"; readonly path: string; readonly content: ContentStore; readonly blob: Descriptor };
+  | { readonly type: "blob"; readonly path: string; readonly content: ContentProvider; readonly blob: Descriptor };
 
 /** An image with its documents read. */
 interface PlannedImage {
-  readonly content: ContentStore;
+  readonly content: ContentProvider;
   readonly graph: ImageGraph;
   /** Normalised, none twice. */
   readonly names: Set<string>;
@@ -143,11 +143,11 @@ const layerPath = ({ digest, mediaType }: Descriptor): string =>
   `${digestHex(digest)}.tar${layerCompression(mediaType) === "gzip" ? ".gz" : ""}`;
 
 /** The blobs of all images, each once: first what the first function gives of every image, then what the next one gives. */
-function distinct<T extends { readonly content: ContentStore }>(
+function distinct<T extends { readonly content: ContentProvider }>(
   images: readonly T[],
   ...parts: readonly ((image: T) => readonly Descriptor[])[]
-): readonly { readonly content: ContentStore; readonly blob: Descriptor }[] {
-  const blobs = new Map<Digest, { readonly content: ContentStore; readonly blob: Descriptor }>();
+): readonly { readonly content: ContentProvider; readonly blob: Descriptor }[] {
+  const blobs = new Map<Digest, { readonly content: ContentProvider; readonly blob: Descriptor }>();
   for (const part of parts) {
     for (const image of images) {
       for (const blob of part(image)) {

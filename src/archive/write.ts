@@ -1,6 +1,6 @@
 import { type ByteSource, chunksOf } from "../bytes.ts";
 import { readBlob } from "../content/read.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider } from "../content/store.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { OperationOptions } from "../progress.ts";
@@ -12,7 +12,7 @@ import { streamStep } from "./stream-step.ts";
 /** An image to write: where its blobs are, what it is, how it is named. An `ExportedImage` is one. */
 export interface ArchiveSource {
   /** Has all blobs of the image. */
-  readonly content: ContentStore;
+  readonly content: ContentProvider;
   /** Manifest or index. */
   readonly descriptor: Descriptor;
   /** Names in any spelling. */

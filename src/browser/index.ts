@@ -36,6 +36,7 @@ export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type {
   CommitOptions,
   ContentInfo,
+  ContentProvider,
   ContentStore,
   ContentWriter,
   IngestStatus,

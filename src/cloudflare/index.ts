@@ -34,6 +34,7 @@ export type { ByteRange } from "../bytes.ts";
 export type {
   CommitOptions,
   ContentInfo,
+  ContentProvider,
   ContentStore,
   ContentWriter,
   IngestStatus,

@@ -30,6 +30,7 @@ export { withReferences } from "./references.ts";
 export type {
   CommitOptions,
   ContentInfo,
+  ContentProvider,
   ContentStore,
   ContentWriter,
   IngestStatus,

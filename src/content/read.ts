@@ -4,7 +4,7 @@ import type { HasherFactory, StreamHasher } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, type DigestAlgorithm, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import { verifiesItself } from "./references.ts";
-import type { ContentStore } from "./store.ts";
+import type { ContentProvider } from "./store.ts";
 
 /** What is needed of a descriptor to read and verify its blob. */
 export interface BlobReference {
@@ -37,7 +37,7 @@ export const DOCUMENT_LIMIT: number = 4 * 1024 * 1024;
  * @throws SlipwayError `NOT_FOUND`, `SIZE_MISMATCH`, `DIGEST_MISMATCH`, `INVALID_DIGEST`; by rejecting `next()`
  */
 export async function* readBlob(
-  store: ContentStore,
+  store: ContentProvider,
   blob: BlobReference,
   options: ReadBlobOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -71,7 +71,7 @@ export async function* readBlob(
 
 type Verifier = StreamHasher | { update(bytes: Uint8Array): void; digest(): Uint8Array };
 
-function verifierOf(store: ContentStore, algorithm: DigestAlgorithm, { hasher }: ReadBlobOptions): Verifier {
+function verifierOf(store: ContentProvider, algorithm: DigestAlgorithm, { hasher }: ReadBlobOptions): Verifier {
   if (hasher === undefined && store.verifier !== undefined) return store.verifier(algorithm);
   return (hasher ?? store.hasher ?? hostHasher)(algorithm);
 }
@@ -81,7 +81,7 @@ function verifierOf(store: ContentStore, algorithm: DigestAlgorithm, { hasher }:
  * @throws SlipwayError as {@link readBlob}; `SIZE_MISMATCH` if it is longer than the limit
  */
 export async function readBlobBytes(
-  store: ContentStore,
+  store: ContentProvider,
   blob: BlobReference,
   options: ReadBlobBytesOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {

@@ -5,7 +5,14 @@ import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import { mergeLabels } from "./labels.ts";
 import { resolveRange } from "./range.ts";
-import type { ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "./store.ts";
+import type {
+  ContentInfo,
+  ContentProvider,
+  ContentStore,
+  ContentWriter,
+  IngestStatus,
+  WriterOptions,
+} from "./store.ts";
 
 /** A source that knows what it is called, for messages: a file's path. */
 export interface NamedSource extends ReopenableSource {
@@ -35,7 +42,7 @@ export function withReferences(
 }
 
 /** Whether a full read of this blob is verified by the store's `open`, so that the reader need not hash it once more. */
-export function verifiesItself(store: ContentStore, digest: Digest): boolean {
+export function verifiesItself(store: ContentProvider, digest: Digest): boolean {
   return store instanceof ReferencingStore && store.readsFromSource(digest);
 }
 

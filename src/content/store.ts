@@ -73,16 +73,30 @@ export interface ContentWriter {
 }
 
 /**
- * Blobs by digest: containerd's content store (`core/content/content.go`). `contentStoreConformance` says in tests what each
- * implementation must do.
+ * Where blobs can be read by digest: containerd's `content.Provider` with its `InfoProvider`. Every {@link ContentStore} is one; so is a
+ * repository of a registry.
  */
-export interface ContentStore {
+export interface ContentProvider {
+  /** Each read costs requests to somebody else: what need not be read is left there. Default false. */
+  readonly remote?: boolean | undefined;
   /** The hash engine that the store itself uses; who verifies what was read takes the same. Absent: `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
   /** A faster engine for verifying what is read, where the host has one that is no `hasher`. */
   readonly verifier?: StreamHasherFactory | undefined;
   /** Size and labels of a blob, without reading it. @throws SlipwayError `NOT_FOUND` */
   info(digest: Digest): Promise<ContentInfo>;
+  /**
+   * Raw bytes of a blob or a part of it, not verified: use `readBlob`, which is.
+   * @throws SlipwayError `NOT_FOUND`, or `OUT_OF_RANGE` if the range leaves the blob; by rejecting the first `next()`
+   */
+  open(digest: Digest, range?: ByteRange): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Blobs by digest: containerd's content store (`core/content/content.go`). `contentStoreConformance` says in tests what each
+ * implementation must do.
+ */
+export interface ContentStore extends ContentProvider {
   /** All blobs, in no particular order. */
   list(): AsyncIterable<ContentInfo>;
   /**
@@ -92,11 +106,6 @@ export interface ContentStore {
   label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo>;
   /** Removes a blob. @throws SlipwayError `NOT_FOUND` */
   delete(digest: Digest): Promise<void>;
-  /**
-   * Raw bytes of a blob or a part of it, not verified: use `readBlob`, which is.
-   * @throws SlipwayError `NOT_FOUND`, or `OUT_OF_RANGE` if the range leaves the blob; by rejecting the first `next()`
-   */
-  open(digest: Digest, range?: ByteRange): AsyncIterable<Uint8Array>;
   /**
    * Starts or resumes an ingest.
    * @throws SlipwayError `UNAVAILABLE` if another writer holds the ref, `ALREADY_EXISTS` if the expected digest is there

@@ -3,7 +3,7 @@ import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { randomName } from "../random.ts";
 import type { BlobReference } from "./read.ts";
-import type { ContentInfo, ContentStore, ContentWriter, WriteBlobOptions } from "./store.ts";
+import type { ContentInfo, ContentProvider, ContentStore, ContentWriter, WriteBlobOptions } from "./store.ts";
 
 /**
  * Writes a blob and commits it. That the store has it already is success; labels are then set on what is there.
@@ -105,7 +105,7 @@ async function append(
  * @throws SlipwayError `NOT_FOUND` if `from` does not have it, and as {@link writeBlob}
  */
 export async function copyBlob(
-  from: ContentStore,
+  from: ContentProvider,
   to: ContentStore,
   blob: BlobReference,
   options: Omit<WriteBlobOptions, "digest" | "size"> = {},

@@ -1,5 +1,5 @@
 import { readBlobBytes } from "../content/index.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider } from "../content/store.ts";
 import { SlipwayError } from "../errors.ts";
 import { type ImageConfig, parseImageConfig } from "../oci/config.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -15,7 +15,7 @@ export interface BaseLayer {
 
 /** A base image with its documents read. */
 export interface ReadBaseImage {
-  readonly content: ContentStore;
+  readonly content: ContentProvider;
   readonly config: ImageConfig;
   readonly layers: readonly BaseLayer[];
   /** Snapshot with the base's files. */

@@ -1,6 +1,6 @@
 import type { ReopenableSource } from "../bytes.ts";
 import { writeBlob } from "../content/index.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider, ContentStore } from "../content/store.ts";
 import { SlipwayError } from "../errors.ts";
 import { layerCompression } from "../oci/media-types.ts";
 import type { OperationOptions } from "../progress.ts";
@@ -13,7 +13,7 @@ import type { ResolvedOptions } from "./options.ts";
 /** What base layers are moved with. */
 export interface BaseLayerMoving extends LayerMaking {
   /** Has the base. */
-  readonly from: ContentStore;
+  readonly from: ContentProvider;
   /** The content store of the export. */
   readonly to: ContentStore;
 }

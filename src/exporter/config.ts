@@ -1,4 +1,4 @@
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider } from "../content/store.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 
@@ -61,7 +61,7 @@ export interface BaseImage {
   /** Manifest descriptor in `content`. */
   readonly manifest: Descriptor;
   /** Has the manifest, the config and the layers. May be another store than the exporter's. */
-  readonly content: ContentStore;
+  readonly content: ContentProvider;
   /** Snapshot key that holds the base's files, where they were applied: the ref chain is cut there. */
   readonly ref?: string | undefined;
   /** diffIDs as in the base's config, for checks. */

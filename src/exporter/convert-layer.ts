@@ -1,6 +1,6 @@
 import { decompress, gzip } from "../compress/index.ts";
 import { readBlob, writeBlob } from "../content/index.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider, ContentStore } from "../content/store.ts";
 import type { LayerCompression } from "../diff/differ.ts";
 import { DIFF_ID_LABEL } from "../diff/index.ts";
 import { SlipwayError } from "../errors.ts";
@@ -15,7 +15,7 @@ import { hasLaterTimes, rewriteTimes } from "./rewrite-times.ts";
 /** How a layer is made over. */
 export interface LayerConversion {
   /** Has the layer. */
-  readonly from: ContentStore;
+  readonly from: ContentProvider;
   /** Takes the new one. */
   readonly to: ContentStore;
   readonly compression: LayerCompression;
@@ -26,7 +26,7 @@ export interface LayerConversion {
 
 /** Whether something inside of a layer is later than `epoch`, so that it has to be rewritten. */
 export async function needsRewrite(
-  from: ContentStore,
+  from: ContentProvider,
   { descriptor }: BaseLayer,
   epoch: number,
   signal: AbortSignal | undefined,
@@ -58,7 +58,7 @@ export async function convertLayer(
 
 /** The uncompressed tar of a layer; its end is reported only if blob and tar have the digests they should have. */
 async function* verifiedTar(
-  from: ContentStore,
+  from: ContentProvider,
   { descriptor, diffID }: BaseLayer,
   { signal, onProgress }: OperationOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {

@@ -1,6 +1,6 @@
 import { type ImageManifest, readGraph } from "../archive/graph.ts";
 import { readBlob } from "../content/read.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider } from "../content/store.ts";
 import { applyLayer } from "../diff/apply.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
@@ -18,12 +18,12 @@ export interface BuildBase {
   /** The manifest or index. */
   readonly descriptor: Descriptor;
   /** Where it is. Default: where the new image goes. */
-  readonly content?: ContentStore | undefined;
+  readonly content?: ContentProvider | undefined;
 }
 
 /** A base for one platform. */
 export interface PlatformBase {
-  readonly content: ContentStore;
+  readonly content: ContentProvider;
   readonly manifest: Descriptor;
   readonly platform: Platform;
   readonly layers: readonly Descriptor[];
@@ -39,7 +39,7 @@ export const BUILD_LABEL = "slipway.dev/build";
  */
 export async function selectBases(
   base: BuildBase,
-  content: ContentStore,
+  content: ContentProvider,
   platforms: readonly Platform[],
   signal: AbortSignal | undefined,
 ): Promise<readonly PlatformBase[]> {
@@ -64,7 +64,7 @@ export async function selectBases(
   });
 }
 
-function toPlatformBase(content: ContentStore, manifest: ImageManifest): PlatformBase | undefined {
+function toPlatformBase(content: ContentProvider, manifest: ImageManifest): PlatformBase | undefined {
   const { descriptor, platform, layers, diffIDs } = manifest;
   // Attestations lie beside images, under the platform `unknown/unknown`.
   if (platform === undefined || diffIDs === undefined || platform.os === "unknown") return undefined;

@@ -14,7 +14,7 @@ import {
 } from "node:fs/promises";
 import { resolve } from "node:path";
 import { readBlob } from "../content/read.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider } from "../content/store.ts";
 import { SlipwayError } from "../errors.ts";
 import { type OperationOptions, runStep, type StepReporter } from "../progress.ts";
 import type { DirectoryNode, FileNode, SpecialNode, Tree, TreeNode } from "../snapshots/tree.ts";
@@ -50,7 +50,7 @@ export interface WriteRootfsOptions extends OperationOptions {
  */
 export async function writeRootfs(
   tree: Tree,
-  content: ContentStore,
+  content: ContentProvider,
   hostDirectory: string,
   options: WriteRootfsOptions = {},
 ): Promise<void> {
@@ -91,7 +91,7 @@ async function prepareTarget(hostDirectory: string): Promise<{ readonly root: st
 }
 
 class RootfsWriter {
-  readonly #content: ContentStore;
+  readonly #content: ContentProvider;
   readonly #root: string;
   readonly #options: WriteRootfsOptions;
   /** The first path of every hard link group. */
@@ -102,7 +102,7 @@ class RootfsWriter {
   readonly #xattrs: FileXattrs[] = [];
   #written = 0;
 
-  constructor(content: ContentStore, root: string, options: WriteRootfsOptions) {
+  constructor(content: ContentProvider, root: string, options: WriteRootfsOptions) {
     this.#content = content;
     this.#root = root;
     this.#options = options;

@@ -48,6 +48,7 @@ export type {
   BlobReference,
   CommitOptions,
   ContentInfo,
+  ContentProvider,
   ContentStore,
   ContentWriter,
   GarbageRoot,
