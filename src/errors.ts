@@ -22,8 +22,14 @@ export type SlipwayErrorCode =
   | "UNSUPPORTED"
   /** The host's storage is full (ENOSPC, EDQUOT, QuotaExceededError). */
   | "NO_SPACE"
-  /** The host refuses access (EACCES, EPERM, a runtime permission that was not granted). */
+  /** The host refuses access (EACCES, EPERM, a runtime permission that was not granted), or a registry does (403). */
   | "PERMISSION_DENIED"
+  /** A registry wants other credentials than it was given, or any at all (401). */
+  | "UNAUTHENTICATED"
+  /** A registry refuses more requests for now, and went on refusing (429). Trying again later may work. */
+  | "RESOURCE_EXHAUSTED"
+  /** A registry answered what no registry may answer. */
+  | "INVALID_RESPONSE"
   /** Any other failure of the host's input or output; `cause` has the host's own error. */
   | "IO"
   /** A digest string that is not `algorithm:hex` of a known algorithm. */

@@ -23,6 +23,8 @@ const ROOMS = [
   "diff",
   "exporter",
   "archive",
+  "mutate",
+  "transfer",
   "registry",
   "frontend",
   "index",
@@ -43,6 +45,7 @@ const EDGE_ON_EDGE: Readonly<Partial<Record<Room, readonly Room[]>>> = { deno: [
 /** What comes from npm, and who may use it. */
 const PACKAGES: Readonly<Record<string, readonly Room[]>> = {
   fflate: ["compress", "frontend"],
+  fzstd: ["compress"],
   "hash-wasm": ["hash-wasm"],
   "idb-keyval": ["browser"],
   commander: ["cli"],
@@ -71,6 +74,9 @@ const FORBIDDEN_IN_CORE = new Set([
 
 /** The one place that decides which hash engine a host has looks at the host. */
 const LOOKS_AT_THE_HOST: Readonly<Record<string, readonly string[]>> = { "src/hash/host.ts": ["process"] };
+
+/** Who waits for a registry needs a clock, and chance so that not all come back at once. */
+const HAS_A_CLOCK: ReadonlySet<string> = new Set(["src/registry/timers.ts"]);
 
 /** Which rooms each package entry may carry. */
 const ENTRIES: Readonly<Record<string, readonly Room[]>> = {
@@ -109,6 +115,60 @@ const ENTRIES: Readonly<Record<string, readonly Room[]>> = {
     "snapshots",
     "diff",
     "exporter",
+  ],
+  "./mutate": [
+    "errors",
+    "progress",
+    "bytes",
+    "random",
+    "oci",
+    "hash",
+    "tar",
+    "compress",
+    "content",
+    "images",
+    "snapshots",
+    "diff",
+    "exporter",
+    "archive",
+    "mutate",
+  ],
+  "./transfer": [
+    "errors",
+    "progress",
+    "bytes",
+    "random",
+    "oci",
+    "hash",
+    "tar",
+    "compress",
+    "content",
+    "images",
+    "snapshots",
+    "diff",
+    "exporter",
+    "archive",
+    "mutate",
+    "transfer",
+  ],
+  "./registry": [
+    "errors",
+    "progress",
+    "bytes",
+    "random",
+    "oci",
+    "hash",
+    "tar",
+    "compress",
+    "content",
+    "images",
+    "snapshots",
+    "diff",
+    "exporter",
+    "archive",
+    "mutate",
+    "transfer",
+    "registry",
   ],
   "./archive": [
     "errors",
@@ -230,7 +290,8 @@ describe("the house", () => {
           }
           if (ts.isPropertyAccessExpression(node)) {
             const text = `${node.expression.getText()}.${node.name.text}`;
-            if (text === "Date.now" || text === "Math.random" || text === "ReadableStream.from") wrong.push(text);
+            const timing = text === "Date.now" || text === "Math.random";
+            if ((timing && !HAS_A_CLOCK.has(name)) || text === "ReadableStream.from") wrong.push(text);
           }
           if (ts.isNewExpression(node) && node.expression.getText() === "Date" && !node.arguments?.length) {
             wrong.push("new Date()");

@@ -1,0 +1,10 @@
+/**
+ * The client for registries (distribution-spec): pull, push, discovery and management, over an injected `fetch`.
+ *
+ * @module
+ */
+
+export type { CredentialProvider, RegistryCredentials } from "./credentials.ts";
+export type { Registry, RegistryOptions, RegistryTimers } from "./registry.ts";
+export type { FetchedManifest, Repository, UploadOutcome, UploadSource } from "./repository.ts";
+export type { RegistryRequest, RegistryResponse, RegistryTransport, RequestBody } from "./transport.ts";

@@ -1,0 +1,23 @@
+import type { RegistryTimers } from "./registry.ts";
+
+/** The host's own. The one place of the core that asks for the time: retries wait, and tokens end. */
+export const hostTimers: RegistryTimers = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  sleep: (milliseconds, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      }, milliseconds);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    }),
+};
