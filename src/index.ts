@@ -184,3 +184,15 @@ export {
   type TreeNode,
   type WritableSnapshot,
 } from "./snapshots/index.ts";
+export {
+  copy,
+  type ImageSource,
+  type ImageTarget,
+  type SourceImage,
+  type StoreEndpointOptions,
+  storeSource,
+  storeTarget,
+  type TransferOptions,
+  type TransferredImage,
+  type WriteImageOptions,
+} from "./transfer/index.ts";
