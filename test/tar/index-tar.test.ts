@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { bytesSource, type ReopenableSource, readAll } from "../../src/bytes.ts";
+import { bytesSource, concatBytes, type ReopenableSource, readAll } from "../../src/bytes.ts";
 import { indexTar, readTar } from "../../src/tar/index.ts";
 import { sampleTar } from "../support/sample-image.ts";
+import { end, entry, pax } from "./support/raw.ts";
 
 const BIG = 300 * 1024;
 const LIMIT = 4 * BIG;
@@ -80,24 +81,13 @@ describe("indexTar", () => {
   });
 
   it("gives no place for a sparse file, whose content does not lie there as it is", async () => {
-    const map = new TextEncoder().encode("1\n512\n3\n");
-    const stored = new Uint8Array(512 + 3);
-    stored.set(map);
-    stored.set([1, 2, 3], 512);
-    const record = (key: string, value: string): readonly [string, Uint8Array] => [
-      key,
-      new TextEncoder().encode(value),
-    ];
-    const pax = new Map([
-      record("GNU.sparse.major", "1"),
-      record("GNU.sparse.minor", "0"),
-      record("GNU.sparse.name", "holes"),
-      record("GNU.sparse.realsize", "515"),
-    ]);
-    const bytes = await sampleTar([
-      ["stored", { content: stored, pax }],
-      ["plain", "x"],
-    ]);
+    const records = {
+      "GNU.sparse.size": "515",
+      "GNU.sparse.numblocks": "1",
+      "GNU.sparse.name": "holes",
+      "GNU.sparse.map": "512,3",
+    };
+    const bytes = concatBytes([pax(records), entry({ name: "stored" }, "abc"), entry({ name: "plain" }, "x"), end]);
     const found: [string, number, boolean][] = [];
     for await (const { name, size, offset } of indexTar(bytesSource(bytes)))
       found.push([name, size, offset !== undefined]);
