@@ -19,6 +19,8 @@ export {
   type ImageManifest,
   type ImageSelection,
   listImages,
+  type OpenedArchive,
+  openArchive,
   type ReadArchiveOptions,
   type ResolvedImage,
   type RootfsTarOptions,
@@ -191,6 +193,10 @@ export {
   type WritableSnapshot,
 } from "./snapshots/index.ts";
 export {
+  type ArchiveSourceOptions,
+  type ArchiveTargetOptions,
+  archiveSource,
+  archiveTarget,
   copy,
   type ImageSource,
   type ImageTarget,

@@ -17,6 +17,8 @@
  * @module
  */
 
+export type { ArchiveSourceOptions, ArchiveTargetOptions } from "./archives.ts";
+export { archiveSource, archiveTarget } from "./archives.ts";
 export { choosePlatform } from "./choose-platform.ts";
 export { copy } from "./copy.ts";
 export type { StoreEndpointOptions } from "./stores.ts";
@@ -32,7 +34,8 @@ export type {
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange } from "../bytes.ts";
+export type { ArchiveFormat, ReadArchiveOptions, WriteArchiveOptions } from "../archive/index.ts";
+export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type {
   CommitOptions,
   ContentInfo,
