@@ -1,5 +1,6 @@
 import type { ReopenableSource } from "../bytes.ts";
 import { writeBlob } from "../content/index.ts";
+import { addedSources } from "../content/source-label.ts";
 import type { ContentProvider, ContentStore } from "../content/store.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -112,8 +113,14 @@ async function copyLayer(
         }
       },
     };
-    const ref = from.remote ? await resumableRef(to, descriptor) : undefined;
-    await writeBlob(to, source, { ref, digest, size, signal });
+    if (from.remote) {
+      const ref = await resumableRef(to, descriptor);
+      // Where the layer came from, a push can mount it from.
+      const labels = addedSources({}, (await from.info(digest)).labels);
+      await writeBlob(to, source, { ref, digest, size, labels, signal });
+    } else {
+      await writeBlob(to, source, { digest, size, signal });
+    }
   }
   return { descriptor: { mediaType, digest, size }, diffID, warnings: [], cached };
 }

@@ -217,7 +217,11 @@ describe("an image on a base at a registry that is named in a store", () => {
       [false, false],
       [false, false],
     ]);
-    for (const layer of remote.layers) await readAll(readBlob(house.content, layer), 1e7);
+    for (const layer of remote.layers) {
+      await readAll(readBlob(house.content, layer), 1e7);
+      // So that a push knows where it can be mounted from.
+      expect((await house.content.info(layer.digest)).labels).toEqual({ [SOURCE_LABEL]: "team/base" });
+    }
     expect(image.content).toBe(house.content);
   });
 
