@@ -86,7 +86,7 @@ async function pushBlob(
   blob: Descriptor,
   operation: OperationOptions,
 ): Promise<UploadOutcome> {
-  const info = await infoOf(content, blob);
+  const info = await infoOf(content, blob, operation);
   const mountFrom = info === undefined ? [] : sourceRepositories(info.labels, domain);
   const outcome = await repository.pushBlob(uploadSource(content, blob, operation), { ...operation, mountFrom });
   if (info !== undefined && isStore(content)) {
@@ -97,8 +97,12 @@ async function pushBlob(
 }
 
 /** What is known of a blob, if anything is: one that is nowhere else may still be in the repository. */
-async function infoOf(content: ContentProvider, { digest, size }: Descriptor): Promise<ContentInfo | undefined> {
-  const info = await content.info(digest).catch(ignoreMissing);
+async function infoOf(
+  content: ContentProvider,
+  { digest, size }: Descriptor,
+  operation: OperationOptions,
+): Promise<ContentInfo | undefined> {
+  const info = await content.info(digest, operation).catch(ignoreMissing);
   if (info === undefined || info.size === size) return info;
   throw new SlipwayError("SIZE_MISMATCH", `Cannot push blob ${digest}: it has ${info.size} bytes instead of ${size}`);
 }
@@ -121,7 +125,7 @@ function uploadSource(
     body: {
       size,
       open: (range) =>
-        range === undefined ? readBlob(content, { digest, size }, { signal }) : content.open(digest, range),
+        range === undefined ? readBlob(content, { digest, size }, { signal }) : content.open(digest, range, { signal }),
     },
   };
 }

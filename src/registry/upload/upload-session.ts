@@ -1,7 +1,6 @@
 import { SlipwayError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { OperationOptions } from "../../progress.ts";
-import { hostTimers } from "../timers.ts";
 import type { RegistryResponse } from "../transport.ts";
 import { DONE, pushScope, type UploadContext } from "./upload-context.ts";
 import { pathAt, uploadLocation } from "./upload-location.ts";
@@ -92,13 +91,6 @@ const CANCEL_PATIENCE = 5_000;
 
 /** Tells the registry to forget an upload. It does so by itself some day, so whatever goes wrong here is no matter. */
 export async function cancelUpload(context: UploadContext, session: UploadSession, digest: Digest): Promise<void> {
-  const controller = new AbortController();
-  const { sleep } = context.options.timers ?? hostTimers;
-  const done = new AbortController();
-  sleep(CANCEL_PATIENCE, done.signal).then(
-    () => controller.abort(),
-    () => undefined,
-  );
   try {
     const response = await context.transport.sendOnce(
       {
@@ -107,12 +99,11 @@ export async function cancelUpload(context: UploadContext, session: UploadSessio
         scopes: [pushScope(context)],
         doing: `cancel the upload of blob ${context.name}@${digest}`,
       },
-      { signal: controller.signal },
+      // Not the caller's signal: that may be what ended the upload.
+      { signal: AbortSignal.timeout(CANCEL_PATIENCE) },
     );
     await response.cancel();
   } catch {
     // As said above.
-  } finally {
-    done.abort();
   }
 }
