@@ -19,6 +19,8 @@ export {
   type ImageManifest,
   type ImageSelection,
   listImages,
+  type OpenedArchive,
+  openArchive,
   type ReadArchiveOptions,
   type ResolvedImage,
   type RootfsTarOptions,
@@ -40,6 +42,7 @@ export {
   toReadableStream,
 } from "./bytes.ts";
 export {
+  type AdoptOptions,
   type BlobReference,
   type CollectedGarbage,
   type CommitOptions,
@@ -104,8 +107,12 @@ export {
   type HealthcheckOptions,
   type HistoryOptions,
   type ImageConfigOptions,
+  type ImagePusher,
   type MadeLayer,
   type PlatformSource,
+  type PushableImage,
+  type PushedImage,
+  type PushOptions,
   type RecordedLayer,
   type SharedOperation,
 } from "./exporter/index.ts";
@@ -125,6 +132,7 @@ export {
   type BuildBase,
   type BuildFile,
   type BuildOptions,
+  type BuildRegistry,
   build,
   type ConfigWords,
   type FileSystemTree,
@@ -184,3 +192,19 @@ export {
   type TreeNode,
   type WritableSnapshot,
 } from "./snapshots/index.ts";
+export {
+  type ArchiveSourceOptions,
+  type ArchiveTargetOptions,
+  archiveSource,
+  archiveTarget,
+  copy,
+  type ImageSource,
+  type ImageTarget,
+  type SourceImage,
+  type StoreEndpointOptions,
+  storeSource,
+  storeTarget,
+  type TransferOptions,
+  type TransferredImage,
+  type WriteImageOptions,
+} from "./transfer/index.ts";

@@ -137,7 +137,7 @@ async function* reaching(
 }
 
 /** Nested indexes are looked into; of the manifests only those that some platform can run, attestations and the like not. */
-function forPlatforms(platforms: readonly Platform[] | undefined): ReadGraphOptions["include"] {
+export function forPlatforms(platforms: readonly Platform[] | undefined): ReadGraphOptions["include"] {
   if (platforms === undefined) return undefined;
   return ({ mediaType, platform }) =>
     isIndex(mediaType) ||

@@ -8,9 +8,15 @@ import type { ResolvedOptions } from "./options.ts";
 /** How often a name may change hands between our update and our create before we give up. */
 const ATTEMPTS = 100;
 
+/** The caller's names as the image has them: `NAME@DIGEST` if it is pushed by digest. */
+export function givenNames({ names, pushByDigest }: ResolvedOptions, digest: string): readonly string[] {
+  return pushByDigest ? names.map((name) => `${name}@${digest}`) : names;
+}
+
 /** The names an image gets, those of the caller first, and then `PREFIX@DIGEST` where that is asked for. */
 export function imageNames(options: ResolvedOptions, digest: string): readonly string[] {
-  const { names, danglingNamePrefix, danglingNameEmptyOnly } = options;
+  const { danglingNamePrefix, danglingNameEmptyOnly } = options;
+  const names = givenNames(options, digest);
   if (danglingNamePrefix === undefined || (danglingNameEmptyOnly && names.length > 0)) return names;
   return [...names, `${danglingNamePrefix}@${digest}`];
 }
@@ -40,8 +46,12 @@ export async function nameImage(
   }
 }
 
-/** Another writer may remove the name after our update failed for want of it, or create it before we do. */
-async function createOrUpdate(images: ImageStore, image: Image): Promise<void> {
+/**
+ * Makes a name stand for an image, whatever it stood for. Another writer may remove the name after our update failed for want of it,
+ * or create it before we do.
+ * @throws SlipwayError `UNAVAILABLE` if others do so all the time
+ */
+export async function createOrUpdate(images: ImageStore, image: Image): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
       await images.update(image);
