@@ -19,6 +19,8 @@ export {
   type ImageManifest,
   type ImageSelection,
   listImages,
+  type OpenedArchive,
+  openArchive,
   type ReadArchiveOptions,
   type ResolvedImage,
   type RootfsTarOptions,
@@ -154,15 +156,36 @@ export {
   type StreamHasherFactory,
 } from "./hash/index.ts";
 export { createMemoryImageStore, type Image, type ImageStore } from "./images/index.ts";
+export {
+  type AnnotationChanges,
+  type AppendedLayer,
+  type BaseAnnotations,
+  type CreateLayerOptions,
+  createLayer,
+  type ImageChanges,
+  type MutatedImage,
+  type MutateOptions,
+  mutateImage,
+  type OriginalImage,
+  type Rebase,
+  readBaseAnnotations,
+  rebaseImage,
+} from "./mutate/index.ts";
 export type {
   Annotations,
   Descriptor,
   Digest,
   DigestAlgorithm,
+  Healthcheck,
+  History,
+  ImageConfig,
   JsonMap,
   JsonNumber,
   JsonValue,
   Platform,
+  RootFS,
+  RuntimeConfig,
+  SetMember,
 } from "./oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "./progress.ts";
 export {
@@ -190,4 +213,19 @@ export {
   type TreeNode,
   type WritableSnapshot,
 } from "./snapshots/index.ts";
-export type { ImageSource, SourceImage } from "./transfer/index.ts";
+export {
+  type ArchiveSourceOptions,
+  type ArchiveTargetOptions,
+  archiveSource,
+  archiveTarget,
+  copy,
+  type ImageSource,
+  type ImageTarget,
+  type SourceImage,
+  type StoreEndpointOptions,
+  storeSource,
+  storeTarget,
+  type TransferOptions,
+  type TransferredImage,
+  type WriteImageOptions,
+} from "./transfer/index.ts";
