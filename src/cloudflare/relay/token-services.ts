@@ -41,8 +41,7 @@ export class TokenServices {
    */
   async find(registry: string, realm: string, scopes: readonly string[], signal: AbortSignal): Promise<URL> {
     const url = parseUrl(realm);
-    const isOwn = url?.origin === this.#upstream.originOf(registry);
-    if (url === undefined || (url.protocol !== "https:" && !(isOwn && isLoopback(url.hostname)))) {
+    if (url === undefined || !(url.protocol === "https:" || this.#isLocal(registry, url))) {
       throw denied(`Cannot ask a token service of ${registry}: its address is not https`);
     }
     if (url.username !== "" || url.password !== "")
@@ -53,6 +52,11 @@ export class TokenServices {
       if (this.#isKnown(registry, realm)) return url;
     }
     throw denied(`Cannot ask the token service ${url.origin}: ${registry} does not name it`);
+  }
+
+  /** Where the registry itself is on loopback and talked to by http, its token service may be as well. */
+  #isLocal(registry: string, { protocol, hostname }: URL): boolean {
+    return protocol === "http:" && isLoopback(hostname) && this.#upstream.originOf(registry).startsWith("http:");
   }
 
   #isKnown(registry: string, realm: string): boolean {
