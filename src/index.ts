@@ -19,6 +19,8 @@ export {
   type ImageManifest,
   type ImageSelection,
   listImages,
+  type OpenedArchive,
+  openArchive,
   type ReadArchiveOptions,
   type ResolvedImage,
   type RootfsTarOptions,
@@ -184,3 +186,19 @@ export {
   type TreeNode,
   type WritableSnapshot,
 } from "./snapshots/index.ts";
+export {
+  type ArchiveSourceOptions,
+  type ArchiveTargetOptions,
+  archiveSource,
+  archiveTarget,
+  copy,
+  type ImageSource,
+  type ImageTarget,
+  type SourceImage,
+  type StoreEndpointOptions,
+  storeSource,
+  storeTarget,
+  type TransferOptions,
+  type TransferredImage,
+  type WriteImageOptions,
+} from "./transfer/index.ts";

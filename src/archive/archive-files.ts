@@ -6,38 +6,40 @@ import type { TarEntry } from "../tar/entry.ts";
 import { DOCKER_MANIFEST_FILE } from "./docker-manifest.ts";
 import { cleanEntryPath, resolveEntryLink } from "./entry-path.ts";
 import { OCI_INDEX_FILE, OCI_LAYOUT_FILE } from "./index-entries.ts";
-import type { IngestedBlob, IngestSession } from "./ingest.ts";
+import type { IngestedBlob } from "./ingest.ts";
 
-/** Files that say what is in the archive. They are kept in memory, all others go to the store. */
+/** Files that say what is in the archive. They are kept in memory, all others are blobs. */
 const DOCUMENTS: ReadonlySet<string> = new Set([OCI_LAYOUT_FILE, OCI_INDEX_FILE, DOCKER_MANIFEST_FILE]);
 
 /** Entries of one archive: an image has a few dozen. */
 const ENTRY_LIMIT = 100_000;
 
+/**
+ * What becomes of a file that may be a blob.
+ * @param digest what its path says, in an OCI layout
+ * @returns undefined if the file is passed over
+ */
+export type TakeBlob = (digest: Digest | undefined) => Promise<IngestedBlob | undefined>;
+
 /** The files of an archive, by clean path, taken in one after the other in whatever order they come. */
 export class ArchiveFiles {
-  readonly #session: IngestSession;
   readonly #documents = new Map<string, Uint8Array>();
   readonly #blobs = new Map<string, IngestedBlob>();
   readonly #links = new Map<string, string>();
   readonly #digests = new Map<Digest, number>();
   #entries = 0;
 
-  constructor(session: IngestSession) {
-    this.#session = session;
-  }
-
   /**
    * @throws SlipwayError `INVALID_ARCHIVE` for a path or link out of the archive, two files of one name that differ, too many
    *   entries; `DIGEST_MISMATCH` for a blob that is not what its name says; `SIZE_MISMATCH` for a document of more than 4 MiB
    */
-  async add(entry: TarEntry): Promise<void> {
+  async add(entry: TarEntry, take: TakeBlob): Promise<void> {
     if (++this.#entries > ENTRY_LIMIT) throw invalid(`it has more than ${ENTRY_LIMIT} entries`);
     const path = cleanEntryPath(entry.name);
     switch (entry.type) {
       case "file":
         if (DOCUMENTS.has(path)) await this.#addDocument(path, entry);
-        else await this.#addBlob(path, entry);
+        else this.#addBlob(path, await take(digestInPath(path)));
         break;
       case "symlink":
         this.#addLink(path, resolveEntryLink(path, entry.linkName ?? ""));
@@ -80,8 +82,8 @@ export class ArchiveFiles {
     this.#documents.set(path, bytes);
   }
 
-  async #addBlob(path: string, entry: TarEntry): Promise<void> {
-    const blob = await this.#session.add(entry.content(), entry.size, digestInPath(path));
+  #addBlob(path: string, blob: IngestedBlob | undefined): void {
+    if (blob === undefined) return;
     const before = this.#blobs.get(path);
     if (this.#links.has(path) || (before !== undefined && before.digest !== blob.digest)) throw twice(path);
     this.#blobs.set(path, blob);

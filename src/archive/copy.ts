@@ -48,7 +48,7 @@ export async function copyImage(
 }
 
 /** Nested indexes are looked into; of the manifests only those that some platform can run, attestations and the like not. */
-function forPlatforms(platforms: readonly Platform[] | undefined): ReadGraphOptions["include"] {
+export function forPlatforms(platforms: readonly Platform[] | undefined): ReadGraphOptions["include"] {
   if (platforms === undefined) return undefined;
   return ({ mediaType, platform }) =>
     isIndex(mediaType) ||

@@ -27,6 +27,8 @@ export type { EntryName, IndexedImage } from "./index-entries.ts";
 export { indexedImages, namedEntries, splitEntry } from "./index-entries.ts";
 export type { VerifyImageOptions } from "./layout.ts";
 export { listImages, verifyImage } from "./layout.ts";
+export type { OpenedArchive } from "./open-archive.ts";
+export { openArchive } from "./open-archive.ts";
 export type { ReadArchiveOptions } from "./read.ts";
 export { readArchive } from "./read.ts";
 export type { ArchivedImage, ImageSelection, ResolvedImage } from "./resolve.ts";
@@ -36,7 +38,7 @@ export { writeArchive } from "./write.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ByteSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type {
   CommitOptions,
   ContentInfo,

@@ -9,31 +9,53 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestAlgorithm } from "../oci/digest.ts";
 import { isLayer } from "../oci/media-types.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
-import { isElsewhere } from "./copy.ts";
+import { hasBlob, isElsewhere } from "./copy.ts";
 import { type ImageGraph, readGraph } from "./graph.ts";
+import type { IndexedImage } from "./index-entries.ts";
 import { type ArchivedImage, archivedImage } from "./resolve.ts";
 
 /**
  * The images of a layout directory, or of any other pair of stores, in the form in which {@link readArchive} gives those of an
  * archive: the names of one descriptor together, ordered by the first of them. Documents are read and verified, layers are not.
+ * Of an index of which only some platforms were copied, it gives the manifests that are there.
  * @throws SlipwayError as {@link readGraph}
  */
 export async function listImages(
   stores: { readonly content: ContentStore; readonly images: ImageStore },
   options: Pick<OperationOptions, "signal"> = {},
 ): Promise<readonly ArchivedImage[]> {
+  const images: ArchivedImage[] = [];
+  for (const named of await namedImages(stores.images)) {
+    const { manifests } = await readStoredGraph(stores.content, named.descriptor, options);
+    images.push(archivedImage(named, manifests));
+  }
+  return images;
+}
+
+/** What an image store names, the names of one descriptor together, ordered by the first of them. Nothing is read. */
+export async function namedImages(images: ImageStore): Promise<readonly IndexedImage[]> {
   const byDigest = new Map<Digest, { readonly descriptor: Descriptor; readonly names: string[] }>();
-  for (const { name, target } of await stores.images.list()) {
+  for (const { name, target } of await images.list()) {
     const image = byDigest.get(target.digest);
     if (image === undefined) byDigest.set(target.digest, { descriptor: target, names: [name] });
     else image.names.push(name);
   }
-  const images: ArchivedImage[] = [];
-  for (const { descriptor, names } of byDigest.values()) {
-    const { manifests } = await readGraph(stores.content, descriptor, options);
-    images.push(archivedImage({ descriptor, names, tags: [] }, manifests));
-  }
-  return images;
+  return [...byDigest.values()].map((image) => ({ ...image, tags: [] }));
+}
+
+/** @throws SlipwayError `NOT_FOUND` if all that an index names is missing */
+async function readStoredGraph(
+  content: ContentProvider,
+  descriptor: Descriptor,
+  options: Pick<OperationOptions, "signal">,
+): Promise<ImageGraph> {
+  const graph = await readGraph(content, descriptor, { ...options, include: (child) => hasBlob(content, child) });
+  const [missing] = graph.excluded;
+  if (graph.manifests.length > 0 || missing === undefined) return graph;
+  throw new SlipwayError(
+    "NOT_FOUND",
+    `Cannot list image ${descriptor.digest}: the store has none of its manifests, such as ${missing.digest}`,
+  );
 }
 
 /** Options of {@link verifyImage}. */

@@ -4,7 +4,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
 import { layerCompression } from "../oci/media-types.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
-import { hasBlob, isElsewhere } from "./copy.ts";
+import { forPlatforms, hasBlob, isElsewhere } from "./copy.ts";
 import { dockerEntry } from "./docker-entry.ts";
 import { DOCKER_MANIFEST_FILE, encodeDockerManifest } from "./docker-manifest.ts";
 import { type ImageGraph, readGraph } from "./graph.ts";
@@ -64,10 +64,18 @@ async function readImages(
   }
   const images = new Map<Digest, PlannedImage>();
   const owners = new Map<string, Digest>();
+  const reading = { signal: options.signal, include: forPlatforms(options.platforms) };
   for (const { content, descriptor, names } of sources) {
     let image = images.get(descriptor.digest);
     if (image === undefined) {
-      image = { content, graph: await readGraph(content, descriptor, options), names: new Set() };
+      const graph = await readGraph(content, descriptor, reading);
+      if (graph.manifests.length === 0 && graph.excluded.length > 0) {
+        throw new SlipwayError(
+          "NOT_FOUND",
+          `Cannot write the archive: ${descriptor.digest} is for none of the platforms`,
+        );
+      }
+      image = { content, graph, names: new Set() };
       images.set(descriptor.digest, image);
     }
     for (const text of options.names ?? names ?? []) {

@@ -7,11 +7,11 @@ import { invalid } from "./archive-files.ts";
 import { isElsewhere } from "./copy.ts";
 import { type ImageGraph, type ImageManifest, readGraph } from "./graph.ts";
 import { indexedImages, OCI_INDEX_FILE, OCI_LAYOUT_FILE, OCI_LAYOUT_VERSION } from "./index-entries.ts";
-import type { ArchiveContext } from "./read.ts";
+import type { LayoutContext } from "./read.ts";
 import { type ArchivedImage, archivedImage } from "./resolve.ts";
 
 /** The images of an OCI layout. */
-export async function readLayoutImages(context: ArchiveContext): Promise<readonly ArchivedImage[]> {
+export async function readLayoutImages(context: LayoutContext): Promise<readonly ArchivedImage[]> {
   const { files } = context;
   checkOciLayout(files.document(OCI_LAYOUT_FILE) ?? new Uint8Array());
   const bytes = files.document(OCI_INDEX_FILE);
@@ -39,7 +39,7 @@ function checkOciLayout(bytes: Uint8Array): void {
 }
 
 /** An archive is judged by itself: what it lacks is missing even if the store happens to have it. */
-async function readArchivedGraph(context: ArchiveContext, root: Descriptor): Promise<ImageGraph> {
+async function readArchivedGraph(context: LayoutContext, root: Descriptor): Promise<ImageGraph> {
   const { content, files, options } = context;
   const include = ({ digest }: Descriptor): boolean => {
     if (files.has(digest)) return true;
@@ -55,7 +55,7 @@ async function readArchivedGraph(context: ArchiveContext, root: Descriptor): Pro
   }
 }
 
-function isComplete({ files, options }: ArchiveContext, { config, layers }: ImageManifest): boolean {
+function isComplete({ files, options }: LayoutContext, { config, layers }: ImageManifest): boolean {
   const absent = [config, ...layers].find((blob) => !files.has(blob.digest) && !isElsewhere(blob));
   if (absent === undefined) return true;
   if (options.allowMissingPlatforms) return false;

@@ -1,6 +1,6 @@
 import { type ByteSource, chunksOf } from "../bytes.ts";
 import { decompress } from "../compress/index.ts";
-import type { ContentStore } from "../content/store.ts";
+import type { ContentProvider, ContentStore } from "../content/store.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
@@ -27,14 +27,19 @@ export interface ReadArchiveOptions extends OperationOptions {
   readonly hasher?: HasherFactory | undefined;
 }
 
-/** What the readers of the kinds of archive share. */
-export interface ArchiveContext {
-  readonly content: ContentStore;
+/** What a layout is read with. */
+export interface LayoutContext {
+  /** Has the blobs of the archive. */
+  readonly content: ContentProvider;
   readonly files: ArchiveFiles;
-  readonly session: IngestSession;
   /** Blobs that belong to an image; what is not in here when the archive is read is taken out of the store again. */
   readonly used: Set<Digest>;
   readonly options: ReadArchiveOptions;
+}
+
+/** What the readers of the kinds of archive share. */
+export interface ArchiveContext extends LayoutContext {
+  readonly session: IngestSession;
 }
 
 /**
@@ -72,8 +77,10 @@ export async function readArchive(
       }
     }
     try {
-      const files = new ArchiveFiles(session);
-      for await (const entry of readTar(limited(decompress(measured()), options.sizeLimit))) await files.add(entry);
+      const files = new ArchiveFiles();
+      for await (const entry of readTar(limited(decompress(measured()), options.sizeLimit))) {
+        await files.add(entry, (digest) => session.add(entry.content(), entry.size, digest));
+      }
       const context: ArchiveContext = { content, files, session, used: new Set(), options };
       const images = await readImages(context);
       await session.drop(context.used);

@@ -3,7 +3,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { isIndex } from "../oci/media-types.ts";
 import { formatPlatform, type Platform } from "../oci/platform.ts";
 import { selectPlatform } from "../oci/platform-match.ts";
-import { formatReference, parseReference } from "../oci/reference.ts";
+import { formatReference, parseReference, type Reference, repositoryName } from "../oci/reference.ts";
 import type { ImageManifest } from "./graph.ts";
 import type { IndexedImage } from "./index-entries.ts";
 
@@ -53,10 +53,10 @@ export function resolveImage(images: readonly ArchivedImage[], selection: ImageS
 }
 
 /**
- * The image of that name, tag or digest; without a name the only one.
+ * The image of that name, tag or digest; without a name the only one. `NAME@DIGEST` is one of that digest that has any tag of the name.
  * @throws SlipwayError `NOT_FOUND`, `INVALID_ARGUMENT` if it could be several
  */
-export function selectImage(images: readonly ArchivedImage[], name: string | undefined): ArchivedImage {
+export function selectImage<Named extends IndexedImage>(images: readonly Named[], name: string | undefined): Named {
   const found = name === undefined ? images : images.filter((image) => isNamed(image, name));
   const [first] = found;
   if (first !== undefined && found.length === 1) return first;
@@ -72,18 +72,27 @@ export function selectImage(images: readonly ArchivedImage[], name: string | und
   throw new SlipwayError("NOT_FOUND", `Cannot find image${name === undefined ? "" : ` ${name}`}: ${there}`);
 }
 
-function isNamed({ descriptor, names, tags }: ArchivedImage, name: string): boolean {
-  if (descriptor.digest === name || tags.includes(name)) return true;
-  if (names.some((full) => parseReference(full).tag === name)) return true;
+function isNamed({ descriptor, names, tags }: IndexedImage, name: string): boolean {
+  if (descriptor.digest === name || tags.includes(name) || names.includes(name)) return true;
+  if (names.some((full) => referenceOf(full)?.tag === name)) return true;
+  const wanted = referenceOf(name);
+  // No name, then; it may still be a tag or digest of another image.
+  if (wanted === undefined) return false;
+  if (names.includes(formatReference(wanted))) return true;
+  if (wanted.digest !== descriptor.digest) return false;
+  return names.map(referenceOf).some((full) => full !== undefined && repositoryName(full) === repositoryName(wanted));
+}
+
+/** Image stores take any text for a name. */
+function referenceOf(text: string): Reference | undefined {
   try {
-    return names.includes(formatReference(parseReference(name)));
+    return parseReference(text);
   } catch {
-    // No name, then; it may still be a tag or digest of another image.
-    return false;
+    return undefined;
   }
 }
 
-function describeImage({ descriptor, names, tags }: ArchivedImage): string {
+function describeImage({ descriptor, names, tags }: IndexedImage): string {
   return names[0] ?? tags[0] ?? descriptor.digest;
 }
 

@@ -40,6 +40,11 @@ export interface WriteArchiveOptions extends OperationOptions {
    * an archive of format `docker` the others are left out. Default: the only one, or else linux/amd64. Means nothing for `oci`.
    */
   readonly dockerPlatform?: Platform | undefined;
+  /**
+   * Of an index: only manifests for one of these platforms, and those that name none. The index itself stays as it is, and names what
+   * is not in the archive; `readArchive` takes that with `allowMissingPlatforms`. Default all.
+   */
+  readonly platforms?: readonly Platform[] | undefined;
   /** Told, in a sentence, what some readers of the archive will not see. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -59,10 +64,20 @@ export async function* writeArchive(
   images: ArchiveSource | readonly ArchiveSource[],
   options: WriteArchiveOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* writePlannedArchive(isList(images) ? images : [images], options);
+}
+
+/** Writes an archive. @param onPlan told what it will consist of, before its first byte comes */
+export async function* writePlannedArchive(
+  images: readonly ArchiveSource[],
+  options: WriteArchiveOptions,
+  onPlan?: (entries: readonly PlannedEntry[]) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
   yield* streamStep(onProgress, "writing archive", async function* (report) {
-    const entries = await planArchive(isList(images) ? images : [images], options);
+    const entries = await planArchive(images, options);
+    onPlan?.(entries);
     const total = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
     let current = 0;
     const onBytes = (bytes: number): void => {

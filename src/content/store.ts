@@ -1,6 +1,7 @@
 import type { ByteRange, ByteSource } from "../bytes.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { OperationOptions } from "../progress.ts";
 
 /** What a store knows of a blob. */
 export interface ContentInfo {
@@ -84,12 +85,13 @@ export interface ContentProvider {
   /** A faster engine for verifying what is read, where the host has one that is no `hasher`. */
   readonly verifier?: StreamHasherFactory | undefined;
   /** Size and labels of a blob, without reading it. @throws SlipwayError `NOT_FOUND` */
-  info(digest: Digest): Promise<ContentInfo>;
+  info(digest: Digest, options?: OperationOptions): Promise<ContentInfo>;
   /**
    * Raw bytes of a blob or a part of it, not verified: use `readBlob`, which is.
+   * @param options where reading takes requests, these end with the signal and tell when they wait; others look at neither
    * @throws SlipwayError `NOT_FOUND`, or `OUT_OF_RANGE` if the range leaves the blob; by rejecting the first `next()`
    */
-  open(digest: Digest, range?: ByteRange): AsyncIterable<Uint8Array>;
+  open(digest: Digest, range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
 }
 
 /**

@@ -46,13 +46,16 @@ export async function writeIndex(
   return await writeDocument("manifest list", mediaType, serialiseIndex(index), manifests, writing);
 }
 
-/** @param children what the document names; the labels that containerd's garbage collector follows say so, too */
-async function writeDocument(
+/**
+ * Writes a document, as one step "exporting WHAT DIGEST".
+ * @param children what the document names; the labels that containerd's garbage collector follows say so, too
+ */
+export async function writeDocument(
   what: string,
   mediaType: string,
   bytes: Uint8Array,
   children: readonly Descriptor[],
-  { content, hasher = content.hasher ?? hostHasher, signal, onProgress }: DocumentWriting,
+  { content, hasher = content.hasher ?? hostHasher, signal, onProgress }: Omit<DocumentWriting, "ociMediatypes">,
 ): Promise<Descriptor> {
   const digest = digestOf(bytes, hasher);
   const size = bytes.byteLength;

@@ -10,8 +10,13 @@ const UNACCOUNTED = "layer without history in the base image";
 /**
  * A base's history such that its entries with a layer are as many as its layers: surplus ones are marked empty from the end,
  * as BuildKit does, and missing ones are added. A right history stays as it is.
+ * @param comment on the entries that are added
  */
-export function baseHistory(history: readonly History[] | undefined, layers: number): readonly History[] {
+export function baseHistory(
+  history: readonly History[] | undefined,
+  layers: number,
+  comment = UNACCOUNTED,
+): readonly History[] {
   const entries: History[] = [];
   let counted = 0;
   for (const entry of history ?? []) {
@@ -24,7 +29,7 @@ export function baseHistory(history: readonly History[] | undefined, layers: num
       entries.push({ ...entry, empty_layer: true });
     }
   }
-  for (; counted < layers; counted++) entries.push({ comment: UNACCOUNTED });
+  for (; counted < layers; counted++) entries.push({ comment });
   return entries;
 }
 

@@ -40,8 +40,12 @@ export async function nameImage(
   }
 }
 
-/** Another writer may remove the name after our update failed for want of it, or create it before we do. */
-async function createOrUpdate(images: ImageStore, image: Image): Promise<void> {
+/**
+ * Makes a name stand for an image, whatever it stood for. Another writer may remove the name after our update failed for want of it,
+ * or create it before we do.
+ * @throws SlipwayError `UNAVAILABLE` if others do so all the time
+ */
+export async function createOrUpdate(images: ImageStore, image: Image): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
       await images.update(image);

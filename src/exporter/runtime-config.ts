@@ -18,15 +18,21 @@ type Draft = { -readonly [Key in keyof RuntimeConfig]: RuntimeConfig[Key] };
 /**
  * How containers are started: the base's section, then the defaults, then what the caller says. Fields of the base that nobody
  * mentions stay as they are, unknown ones too.
+ * @param defaults whether a `PATH` and a working directory are set where there is none
  * @throws SlipwayError `INVALID_ARGUMENT` naming the field
  */
-export function runtimeConfig(base: RuntimeConfig | undefined, options: ImageConfigOptions, os: string): RuntimeConfig {
+export function runtimeConfig(
+  base: RuntimeConfig | undefined,
+  options: ImageConfigOptions,
+  os: string,
+  defaults = true,
+): RuntimeConfig {
   const config: Draft = { ...base };
   if (options.user !== undefined) config.User = text("user", options.user);
   if (options.exposedPorts !== undefined) {
     config.ExposedPorts = union(config.ExposedPorts, list("exposedPorts", options.exposedPorts).map(exposedPort));
   }
-  config.Env = environment(config.Env, options.env, os);
+  config.Env = environment(config.Env, options.env, defaults && os !== "windows");
   if (options.entrypoint !== undefined) {
     config.Entrypoint = list("entrypoint", options.entrypoint);
     // The base's arguments were meant for the base's entrypoint.
@@ -40,7 +46,7 @@ export function runtimeConfig(base: RuntimeConfig | undefined, options: ImageCon
   if (options.workingDir !== undefined) {
     config.WorkingDir = absolutePath("workingDir", text("workingDir", options.workingDir), os);
   }
-  config.WorkingDir ||= "/";
+  if (defaults) config.WorkingDir ||= "/";
   if (options.labels !== undefined) config.Labels = labels(config.Labels, options.labels);
   if (options.stopSignal !== undefined) config.StopSignal = stopSignal(text("stopSignal", options.stopSignal));
   if (options.healthcheck !== undefined) config.Healthcheck = healthcheck(options.healthcheck);
@@ -55,11 +61,11 @@ export function runtimeConfig(base: RuntimeConfig | undefined, options: ImageCon
 function environment(
   base: readonly string[] | undefined,
   given: Readonly<Record<string, string>> | undefined,
-  os: string,
+  defaultPath: boolean,
 ): readonly string[] {
   const variables = [...(base ?? [])];
   const find = (key: string): number => variables.findIndex((variable) => variable.startsWith(`${key}=`));
-  if (os !== "windows" && find("PATH") < 0) variables.push(`PATH=${DEFAULT_PATH}`);
+  if (defaultPath && find("PATH") < 0) variables.push(`PATH=${DEFAULT_PATH}`);
   for (const [key, value] of Object.entries(given ?? {})) {
     const variable = environmentVariable(key, text(`env.${key}`, value));
     const place = find(key);

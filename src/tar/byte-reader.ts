@@ -1,16 +1,21 @@
-import { type ByteSource, chunksOf } from "../bytes.ts";
+import { type ByteSource, chunksOf, type ReopenableSource } from "../bytes.ts";
 
-/** Reads a source in pieces of any size and counts what was read. */
+/** What is nearer than this is read rather than sought: opening a source anew costs as much. */
+const SEEK_FROM = 64 * 1024;
+
+/** Reads a source in pieces of any size and counts what was read. In one that can be opened anywhere, it does not read what it skips. */
 export class ByteReader {
-  readonly #chunks: AsyncIterator<Uint8Array, void, undefined>;
+  readonly #seekable: ReopenableSource | undefined;
+  #chunks: AsyncIterator<Uint8Array, void, undefined>;
   readonly #signal: AbortSignal | undefined;
   #chunk: Uint8Array = new Uint8Array(0);
   #at = 0;
   #ended = false;
   #offset = 0;
 
-  constructor(source: ByteSource, signal: AbortSignal | undefined) {
-    this.#chunks = chunksOf(source);
+  constructor(source: ByteSource | ReopenableSource, signal: AbortSignal | undefined) {
+    this.#seekable = isReopenable(source) ? source : undefined;
+    this.#chunks = chunksOf(isReopenable(source) ? source.open() : source);
     this.#signal = signal;
   }
 
@@ -49,12 +54,27 @@ export class ByteReader {
 
   /** Passes over `size` bytes; says how many there were. */
   async skip(size: number): Promise<number> {
+    const buffered = this.#chunk.byteLength - this.#at;
+    if (this.#seekable !== undefined && size - buffered > SEEK_FROM) return await this.#seek(this.#seekable, size);
     let skipped = 0;
     while (skipped < size) {
       const part = await this.readSome(size - skipped);
       if (part === undefined) break;
       skipped += part.byteLength;
     }
+    return skipped;
+  }
+
+  async #seek(source: ReopenableSource, size: number): Promise<number> {
+    this.#signal?.throwIfAborted();
+    const offset = Math.min(this.#offset + size, source.size);
+    const skipped = offset - this.#offset;
+    await this.close();
+    this.#ended = offset === source.size;
+    this.#chunks = chunksOf(this.#ended ? [] : source.open({ offset }));
+    this.#chunk = new Uint8Array(0);
+    this.#at = 0;
+    this.#offset = offset;
     return skipped;
   }
 
@@ -70,3 +90,6 @@ export class ByteReader {
     return part;
   }
 }
+
+const isReopenable = (source: ByteSource | ReopenableSource): source is ReopenableSource =>
+  typeof (source as ReopenableSource).open === "function";

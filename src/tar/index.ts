@@ -17,9 +17,9 @@
 export { encodeHeader } from "./encode-header.ts";
 export type { TarEntry, TarEntryType, TarHeader } from "./entry.ts";
 export { compareNames, comparePaths, decodeName, encodeName, isUtf8Name } from "./names.ts";
-export { type ReadTarOptions, readTar, type TarLimits } from "./reader.ts";
+export { indexTar, type PlacedTarEntry, type ReadTarOptions, readTar, type TarLimits } from "./reader.ts";
 export { type TarInput, writeTar } from "./writer.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";

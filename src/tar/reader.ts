@@ -1,4 +1,4 @@
-import type { ByteSource } from "../bytes.ts";
+import type { ByteSource, ReopenableSource } from "../bytes.ts";
 import { SlipwayError, type SlipwayErrorCode } from "../errors.ts";
 import { BLOCK_SIZE, METADATA_LIMIT } from "./block.ts";
 import { ByteReader } from "./byte-reader.ts";
@@ -80,6 +80,35 @@ export async function* readTar(
   }
 }
 
+/** An entry, and where it lies in the archive. */
+export interface PlacedTarEntry extends TarEntry {
+  /** First byte of the content in the archive. Absent for sparse files, whose contents do not lie there as they are. */
+  readonly offset?: number;
+}
+
+/**
+ * Reads the headers of an archive that can be opened anywhere, and passes over the contents without reading them: what lies where.
+ * Otherwise as {@link readTar}; what follows the archive's end is not looked at.
+ * @throws SlipwayError as {@link readTar}
+ */
+export async function* indexTar(
+  source: ReopenableSource,
+  options: ReadTarOptions = {},
+): AsyncGenerator<PlacedTarEntry, void, undefined> {
+  const reader = new ByteReader(source, options.signal);
+  try {
+    const archive = new ArchiveReader(reader, options.limits ?? {});
+    for (;;) {
+      const entry = await archive.next();
+      if (entry === undefined) return;
+      const { contentOffset: offset } = archive;
+      yield offset === undefined ? entry : { ...entry, offset };
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
 class ArchiveReader {
   readonly #reader: ByteReader;
   readonly #metadataLimit: number;
@@ -88,11 +117,17 @@ class ArchiveReader {
   #globalSize = 0;
   #entries = 0;
   #content: EntryContent | undefined;
+  #contentOffset: number | undefined;
 
   constructor(reader: ByteReader, limits: TarLimits) {
     this.#reader = reader;
     this.#metadataLimit = limits.metadata ?? METADATA_LIMIT;
     this.#entryLimit = limits.entries ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Where the content of the last entry begins; undefined if it is sparse. */
+  get contentOffset(): number | undefined {
+    return this.#contentOffset;
   }
 
   /** The next entry; undefined at the end. */
@@ -163,6 +198,7 @@ class ArchiveReader {
     this.#entries++;
     if (this.#entries > this.#entryLimit) throw place.fail(`the archive has more than ${this.#entryLimit} entries`);
     const content = this.#open(type === "file" ? header.size : 0, place);
+    const { offset } = this.#reader;
     const sparse = await readSparse(header, block, metadata.local, {
       type,
       reader: this.#reader,
@@ -170,6 +206,7 @@ class ArchiveReader {
       limit: this.#metadataLimit,
       fail: place.fail,
     });
+    this.#contentOffset = sparse === undefined ? offset : undefined;
     const size = sparse?.size ?? (type === "file" ? header.size : 0);
     if (sparse?.name !== undefined) header.name = sparse.name;
     const fields = toTarHeader(header, type, size, nanoseconds, metadata, place.fail);

@@ -21,10 +21,23 @@ export interface ImageSource {
   resolve(options?: OperationOptions): Promise<SourceImage>;
 }
 
-/** What is copied of an image. */
-export interface TransferOptions extends OperationOptions {
-  /** Of an index: only manifests for these platforms. Default all. */
+/** What a target takes of an image. */
+export interface WriteImageOptions extends OperationOptions {
+  /**
+   * Of an index: only manifests for these platforms, and those that name none. The index stays as it is, so that its digest does,
+   * and is sparse: stores and archives take that, most registries refuse it. Default all.
+   */
   readonly platforms?: readonly Platform[] | undefined;
+}
+
+/** What is copied of an image. */
+export interface TransferOptions extends WriteImageOptions {
+  /**
+   * Of an index: the manifest that suits this platform best, which then is the image, without the index. An image that is no index
+   * must suit it, too. It is what `skopeo copy` and `crane pull` do unless they are told to take all. Default: the index with all
+   * that it names, as with `skopeo copy --all`. Not together with `platforms`.
+   */
+  readonly platform?: Platform | undefined;
 }
 
 /** What came to the target. */
@@ -41,7 +54,8 @@ export interface TransferredImage {
 
 /** Where an image goes: a registry, a layout directory, an archive, a store. */
 export interface ImageTarget {
+  /** For messages: `localhost:5000/hello:1`, `oci:layout`. */
   readonly description: string;
   /** Takes over what is missing there, each blob verified, and names it last. */
-  write(image: SourceImage, options?: TransferOptions): Promise<TransferredImage>;
+  write(image: SourceImage, options?: WriteImageOptions): Promise<TransferredImage>;
 }

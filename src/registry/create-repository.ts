@@ -1,0 +1,37 @@
+import { SlipwayError } from "../errors.ts";
+import { readRemoteBlob } from "./blob-reading.ts";
+import { blobOf, blobSize } from "./blobs.ts";
+import { deleteBlob, deleteManifest } from "./deletion.ts";
+import { fetchManifest, resolveManifest } from "./manifests.ts";
+import { listReferrers } from "./referrers.ts";
+import type { Repository } from "./repository.ts";
+import { RepositoryContent } from "./repository-content.ts";
+import type { RepositoryContext } from "./repository-context.ts";
+import { listTags } from "./tags.ts";
+
+/** One repository of a registry, over its transport. */
+export function createRepository(context: RepositoryContext): Repository {
+  const content = new RepositoryContent(context);
+  return {
+    name: context.name,
+    content,
+    resolve: (reference, options = {}) => resolveManifest(context, reference, options),
+    async fetchManifest(reference, options = {}) {
+      const read = await fetchManifest(context, reference, options);
+      content.remember(read);
+      const { descriptor, bytes } = read;
+      return { descriptor, bytes: bytes.slice() };
+    },
+    deleteManifest: (reference, options = {}) => deleteManifest(context, reference, options),
+    hasBlob: (digest, options = {}) => blobSize(context, digest, options),
+    openBlob: (digest, range, options = {}) => readRemoteBlob(blobOf(context, digest), range, options),
+    deleteBlob: (digest, options = {}) => deleteBlob(context, digest, options),
+    tags: (options = {}) => listTags(context, options),
+    referrers: (digest, options = {}) => listReferrers(context, digest, options.artifactType, options),
+    pushManifest: () => Promise.reject(notYet("a manifest")),
+    pushBlob: () => Promise.reject(notYet("a blob")),
+  };
+}
+
+const notYet = (what: string): SlipwayError =>
+  new SlipwayError("UNSUPPORTED", `Cannot push ${what}: this client only reads`);

@@ -1,0 +1,57 @@
+import type { ByteRange } from "../bytes.ts";
+import { SlipwayError } from "../errors.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { OperationOptions } from "../progress.ts";
+import { readRemoteBlob } from "./blob-reading.ts";
+import { createTransport } from "./create-transport.ts";
+import type { RepositoryContext } from "./repository-context.ts";
+
+/**
+ * The bytes of a layer that the registry does not have, from the addresses that its descriptor names: by https, without credentials,
+ * and past the relay. Which of them is right is seen when the bytes are verified; the next one is tried only as long as none came.
+ * @throws SlipwayError `UNSUPPORTED` if that is not allowed, or no address can be used
+ */
+export async function* readForeignLayer(
+  { options, name }: RepositoryContext,
+  { digest, size, urls = [] }: Descriptor,
+  range: ByteRange | undefined,
+  operation: OperationOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const doing = `fetch layer ${digest} of ${name}`;
+  if (options.foreignLayers !== true) {
+    throw new SlipwayError(
+      "UNSUPPORTED",
+      `Cannot ${doing}: it is a foreign layer, which the registry does not have; allow foreign layers to fetch it from ${urls.join(", ")}`,
+    );
+  }
+  const addresses = urls
+    .filter((url) => URL.canParse(url) && new URL(url).protocol === "https:")
+    .map((url) => new URL(url));
+  if (addresses.length === 0) {
+    throw new SlipwayError("UNSUPPORTED", `Cannot ${doing}: none of its addresses is one of https: ${urls.join(", ")}`);
+  }
+  let failure: unknown;
+  for (const url of addresses) {
+    let begun = false;
+    try {
+      // Who is named by an image gets nothing of what is meant for registries.
+      const transport = createTransport(url.host, {
+        ...options,
+        credentials: undefined,
+        insecure: false,
+        relay: undefined,
+      });
+      const blob = { transport, url: url.href, scopes: [], name: `layer ${digest} from ${url.host}`, size };
+      for await (const chunk of readRemoteBlob(blob, range, operation)) {
+        begun = true;
+        yield chunk;
+      }
+      return;
+    } catch (error) {
+      operation.signal?.throwIfAborted();
+      if (begun) throw error;
+      failure ??= error;
+    }
+  }
+  throw failure;
+}

@@ -1,0 +1,1 @@
+export { sourceLabel, sourceRepositories } from "../content/source-label.ts";
