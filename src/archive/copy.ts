@@ -1,8 +1,11 @@
-import type { ContentProvider, ContentStore } from "../content/store.ts";
-import { copyBlob } from "../content/write.ts";
+import type { ReopenableSource } from "../bytes.ts";
+import { addedSources } from "../content/source-label.ts";
+import type { ContentInfo, ContentProvider, ContentStore } from "../content/store.ts";
+import { writeBlob } from "../content/write.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
+import { mapConcurrently } from "../exporter/concurrency.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
-import { isIndex } from "../oci/media-types.ts";
+import { isIndex, isManifest } from "../oci/media-types.ts";
 import type { Platform } from "../oci/platform.ts";
 import { matchPlatform } from "../oci/platform-match.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
@@ -12,11 +15,20 @@ import { type ImageGraph, type ReadGraphOptions, readGraph } from "./graph.ts";
 export interface CopyImageOptions extends OperationOptions {
   /** Of an index: only manifests for one of these platforms, and those that name none. The index itself stays as it is. Default all. */
   readonly platforms?: readonly Platform[] | undefined;
+  /** Blobs that are copied at the same time. Default 4. */
+  readonly concurrency?: number | undefined;
 }
+
+/** How many blobs are copied at the same time, unless the caller says it. */
+const CONCURRENCY = 4;
 
 /**
  * Copies an image, or an index with all its images, from one store to another: only what is missing there, each blob verified,
  * and what is named before what names it, so that whatever document the other store has is complete at any moment.
+ *
+ * Blobs are copied several at a time, each as a step of its own. What was copied of a blob of a registry when it fails is kept, and the next
+ * try goes on there. Where the blobs are known to come from is noted with them, so that a push to the same registry need not send them.
+ * A foreign layer is copied from a registry, which gets it or refuses; from a store, if that has it.
  * @returns what the image consists of
  * @throws SlipwayError `NOT_FOUND` for a blob that `from` lacks or a platform that the index does not have, and as
  *   {@link readGraph}; what the stores throw. Blobs that were copied before an error stay, for a later try and garbage collection.
@@ -27,24 +39,101 @@ export async function copyImage(
   descriptor: Descriptor,
   options: CopyImageOptions = {},
 ): Promise<ImageGraph> {
-  const { signal, onProgress, platforms } = options;
+  const { signal, onProgress, platforms, concurrency = CONCURRENCY } = options;
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+    throw new SlipwayError("INVALID_ARGUMENT", `Cannot copy ${concurrency} blobs at a time: at least 1 is needed`);
+  }
   const name = `copying image ${descriptor.digest}`;
   return await runStep(onProgress, { id: name, name }, async (report) => {
     const graph = await readGraph(from, descriptor, { signal, include: forPlatforms(platforms) });
     if (graph.manifests.length === 0 && graph.excluded.length > 0) {
       throw new SlipwayError("NOT_FOUND", `Cannot copy image ${descriptor.digest}: it is for none of the platforms`);
     }
-    const blobs = [...graph.documents, ...graph.layers.filter((blob) => !isElsewhere(blob))].reverse();
-    const total = blobs.reduce((sum, { size }) => sum + size, 0);
+    const layers: Descriptor[] = [];
+    for (const layer of graph.layers) {
+      if (!isElsewhere(layer) || from.remote || (await hasBlob(from, layer))) layers.push(layer);
+    }
+    const isNaming = ({ mediaType }: Descriptor): boolean => isManifest(mediaType) || isIndex(mediaType);
+    const leaves = [...layers, ...graph.documents.filter((document) => !isNaming(document))];
+    const naming = graph.documents.filter(isNaming).reverse();
+    const total = [...leaves, ...naming].reduce((sum, { size }) => sum + size, 0);
     let done = 0;
-    for (const blob of blobs) {
+    const copy = (blob: Descriptor, signalOfAll: AbortSignal | undefined): Promise<void> =>
+      copyOne(from, to, blob, name, { signal: signalOfAll, onProgress }, (more) => {
+        done += more;
+        report.running(done, total);
+      });
+    await mapConcurrently(leaves, concurrency, signal, copy);
+    for (const document of naming) {
       signal?.throwIfAborted();
-      if (!(await hasBlob(to, blob))) await copyBlob(from, to, blob, { signal });
-      done += blob.size;
-      report.running(done, total);
+      await copy(document, signal);
     }
     return graph;
   });
+}
+
+/** Copies one blob, if it is not there, as a step. @param advance told of bytes that are done; negative where a blob begins anew */
+async function copyOne(
+  from: ContentProvider,
+  to: ContentStore,
+  blob: Descriptor,
+  parent: string,
+  operation: OperationOptions,
+  advance: (bytes: number) => void,
+): Promise<void> {
+  const { digest, size } = blob;
+  const step = { id: `${parent}: ${digest}`, name: `copying ${digest}`, parent };
+  await runStep(operation.onProgress, step, async (report) => {
+    let current = 0;
+    const reach = (position: number): void => {
+      advance(position - current);
+      current = position;
+      report.running(position, size);
+    };
+    const there = await findBlob(to, blob);
+    const sources = addedSources(there?.labels ?? {}, await labelsOf(from, blob, operation));
+    if (there !== undefined) {
+      if (Object.keys(sources).length > 0) await to.label(digest, sources);
+      report.cached();
+    } else {
+      const source: ReopenableSource = {
+        size,
+        open: (range) => reaching(from.open(digest, range, operation), range?.offset ?? 0, reach),
+      };
+      // Bytes of a store are as near as those of an ingest.
+      const resumable = from.remote === true;
+      await writeBlob(to, source, { digest, size, labels: sources, resumable, signal: operation.signal });
+    }
+    reach(size);
+  });
+}
+
+/** What `from` knows of a blob besides its bytes; nothing, if it does not have it. */
+async function labelsOf(
+  from: ContentProvider,
+  { digest }: Descriptor,
+  operation: OperationOptions,
+): Promise<ContentInfo["labels"]> {
+  try {
+    return (await from.info(digest, operation)).labels;
+  } catch (error) {
+    // Whether it is missed is seen when it is read.
+    if (isSlipwayError(error, "NOT_FOUND")) return {};
+    throw error;
+  }
+}
+
+async function* reaching(
+  chunks: AsyncIterable<Uint8Array>,
+  start: number,
+  reach: (position: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let position = start;
+  for await (const chunk of chunks) {
+    yield chunk;
+    position += chunk.byteLength;
+    reach(position);
+  }
 }
 
 /** Nested indexes are looked into; of the manifests only those that some platform can run, attestations and the like not. */
@@ -62,13 +151,17 @@ export function isElsewhere({ mediaType, urls }: Descriptor): boolean {
 }
 
 /** Whether the store has the blob, in the size that the descriptor says. @throws SlipwayError `SIZE_MISMATCH` */
-export async function hasBlob(content: ContentProvider, { digest, size }: Descriptor): Promise<boolean> {
+export async function hasBlob(content: ContentProvider, blob: Descriptor): Promise<boolean> {
+  return (await findBlob(content, blob)) !== undefined;
+}
+
+async function findBlob(content: ContentProvider, { digest, size }: Descriptor): Promise<ContentInfo | undefined> {
   try {
     const info = await content.info(digest);
-    if (info.size === size) return true;
+    if (info.size === size) return info;
     throw new SlipwayError("SIZE_MISMATCH", `Cannot use blob ${digest}: it has ${info.size} bytes instead of ${size}`);
   } catch (error) {
-    if (isSlipwayError(error, "NOT_FOUND")) return false;
+    if (isSlipwayError(error, "NOT_FOUND")) return undefined;
     throw error;
   }
 }

@@ -46,7 +46,7 @@ export async function* readBlob(
   const algorithm = digestAlgorithm(digest);
   const hasher = verifiesItself(store, digest) ? undefined : verifierOf(store, algorithm, options);
   let size = 0;
-  for await (const chunk of store.open(digest)) {
+  for await (const chunk of store.open(digest, undefined, { signal: options.signal })) {
     options.signal?.throwIfAborted();
     size += chunk.byteLength;
     if (blob.size !== undefined && size > blob.size) {

@@ -125,6 +125,11 @@ export interface ContentStore extends ContentProvider {
 export interface WriteBlobOptions extends CommitOptions {
   /** Default: a ref derived from the expected digest, or a unique one. */
   readonly ref?: string | undefined;
+  /**
+   * Whether an ingest that failed stays under the ref derived from `digest`, for a later try to go on with: where the bytes cost more than
+   * their place. Default false; with a `ref` of the caller's it always stays.
+   */
+  readonly resumable?: boolean | undefined;
   /** Aborting it makes the write reject with its `reason`; no blob is made. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -10,7 +10,7 @@ import type { ContentInfo, ContentProvider, ContentStore, ContentWriter, WriteBl
  *
  * With an expected digest, an ingest that an earlier try left under the same ref is gone on with: the bytes it has are skipped
  * in the source. Without one there is no telling whether they belong to this source, and it starts over.
- * On failure the ingest is aborted, unless the caller gave `ref`: then it stays, to be resumed, if its bytes are worth it.
+ * On failure the ingest is aborted, unless the caller gave `ref` or wants it `resumable`: then it stays, to be resumed, if its bytes are worth it.
  * @throws SlipwayError `SIZE_MISMATCH`, `DIGEST_MISMATCH` (the ingest is aborted in any case), `UNAVAILABLE`
  *   if another writer holds the caller's `ref`, what the store throws; what the source throws; the signal's reason
  */
@@ -33,7 +33,9 @@ export async function writeBlob(
   } catch (error) {
     if (isSlipwayError(error, "ALREADY_EXISTS")) return await existing(store, digest ?? writer.digest(), options);
     await writer.close();
-    if (options.ref === undefined || isSlipwayError(error, "DIGEST_MISMATCH")) {
+    const found = options.resumable === true && writer.ref === derivedRef(digest) && writer.status().offset > 0;
+    const stays = options.ref !== undefined || found;
+    if (!stays || isSlipwayError(error, "DIGEST_MISMATCH")) {
       // The first error is the one to report; an ingest that cannot be aborted now is collected later.
       await store.abort(writer.ref).catch(() => undefined);
     }
@@ -111,13 +113,16 @@ export async function copyBlob(
   options: Omit<WriteBlobOptions, "digest" | "size"> = {},
 ): Promise<ContentInfo> {
   const { digest } = blob;
-  const size = blob.size ?? (await from.info(digest)).size;
-  const source: ReopenableSource = { size, open: (range) => from.open(digest, range) };
+  const { signal } = options;
+  const size = blob.size ?? (await from.info(digest, { signal })).size;
+  const source: ReopenableSource = { size, open: (range) => from.open(digest, range, { signal }) };
   return await writeBlob(to, source, { ...options, digest, size });
 }
 
 const isReopenable = (source: ByteSource | ReopenableSource): source is ReopenableSource =>
   typeof (source as ReopenableSource).open === "function";
+
+const derivedRef = (digest: Digest | undefined): string => `blob-${digest}`;
 
 /** Without a ref of the caller's: one that a later try finds again, or, if somebody writes the same blob now, one of its own. */
 async function openWriter(store: ContentStore, options: WriteBlobOptions): Promise<ContentWriter> {
@@ -125,7 +130,7 @@ async function openWriter(store: ContentStore, options: WriteBlobOptions): Promi
   if (ref !== undefined) return await store.writer({ ref, size, digest, signal });
   if (digest !== undefined) {
     try {
-      return await store.writer({ ref: `blob-${digest}`, size, digest, signal });
+      return await store.writer({ ref: derivedRef(digest), size, digest, signal });
     } catch (error) {
       if (!isSlipwayError(error, "UNAVAILABLE") && !isSlipwayError(error, "FAILED_PRECONDITION")) throw error;
     }

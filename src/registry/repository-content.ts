@@ -66,20 +66,21 @@ export class RepositoryContent implements ContentProvider {
   }
 
   async info(digest: Digest, operation: OperationOptions = {}): Promise<ContentInfo> {
+    const { transport, path, options } = this.#context;
     const size = this.#documents.get(parseDigest(digest))?.byteLength ?? this.#sizes.get(digest);
-    const labels = { [sourceLabel(this.#context.transport.registry)]: this.#context.path };
+    const labels = { [sourceLabel(transport.registry)]: path };
     if (size !== undefined) return { digest, size, labels };
     const known = this.#known.get(digest);
-    const found = known?.kind === "manifest" ? undefined : await blobSize(this.#context, digest, operation);
+    // A registry takes no manifest of which it lacks a blob.
+    if (known !== undefined && !isElsewhere(known.descriptor)) return { digest, size: known.descriptor.size, labels };
+    const found = await blobSize(this.#context, digest, operation);
     if (found !== undefined) {
       this.#sizes.set(digest, found);
       return { digest, size: found, labels };
     }
-    if (known !== undefined && known.kind !== "manifest") {
-      if (isElsewhere(known.descriptor)) return { digest, size: known.descriptor.size, labels: {} };
-      throw this.#notFound(digest);
-    }
-    return { digest, size: (await this.#manifest(digest, operation)).byteLength, labels };
+    if (known === undefined) return { digest, size: (await this.#manifest(digest, operation)).byteLength, labels };
+    if (options.foreignLayers === true) return { digest, size: known.descriptor.size, labels: {} };
+    throw this.#notFound(digest);
   }
 
   async *open(
