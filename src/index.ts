@@ -42,6 +42,7 @@ export {
   toReadableStream,
 } from "./bytes.ts";
 export {
+  type AdoptOptions,
   type BlobReference,
   type CollectedGarbage,
   type CommitOptions,
@@ -106,8 +107,12 @@ export {
   type HealthcheckOptions,
   type HistoryOptions,
   type ImageConfigOptions,
+  type ImagePusher,
   type MadeLayer,
   type PlatformSource,
+  type PushableImage,
+  type PushedImage,
+  type PushOptions,
   type RecordedLayer,
   type SharedOperation,
 } from "./exporter/index.ts";
@@ -127,6 +132,7 @@ export {
   type BuildBase,
   type BuildFile,
   type BuildOptions,
+  type BuildRegistry,
   build,
   type ConfigWords,
   type FileSystemTree,

@@ -1,6 +1,7 @@
 import { type ByteSource, chunksOf, concatBytes } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import { gunzip } from "./gunzip.ts";
+import { unzstd } from "./unzstd.ts";
 
 /** A compression that is told by how the bytes begin. `uncompressed`: none of the others. */
 export type Compression = "gzip" | "zstd" | "bzip2" | "xz" | "uncompressed";
@@ -25,8 +26,8 @@ export function detectCompression(bytes: Uint8Array): Compression {
 }
 
 /**
- * Decompresses whatever the beginning says it is: gzip, or nothing at all.
- * @throws SlipwayError `UNSUPPORTED` for zstd, xz and bzip2; `INVALID_COMPRESSION` as `gunzip` does
+ * Decompresses whatever the beginning says it is: gzip, zstd, or nothing at all.
+ * @throws SlipwayError `UNSUPPORTED` for xz and bzip2; `INVALID_COMPRESSION` and `UNSUPPORTED` as `gunzip` and `unzstd` do
  */
 export async function* decompress(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = chunksOf(source);
@@ -42,6 +43,7 @@ export async function* decompress(source: ByteSource): AsyncGenerator<Uint8Array
     const compression = detectCompression(concatBytes(first.map((chunk) => chunk.subarray(0, MAGIC_SIZE))));
     const whole = chain(first, chunks);
     if (compression === "gzip") yield* gunzip(whole);
+    else if (compression === "zstd") yield* unzstd(whole);
     else if (compression === "uncompressed") yield* whole;
     else throw unsupported(compression);
   } finally {
@@ -60,6 +62,6 @@ async function* chain(
 function unsupported(compression: Compression): SlipwayError {
   return new SlipwayError(
     "UNSUPPORTED",
-    `Cannot decompress: the data is compressed with ${compression}, and only gzip is known; recompress it with gzip`,
+    `Cannot decompress: the data is compressed with ${compression}, and only gzip and zstd are known; recompress it with gzip`,
   );
 }

@@ -1,5 +1,6 @@
 /**
- * gzip and gunzip as streams, the same bytes in every runtime, and decompression by what the data itself says it is.
+ * gzip and gunzip as streams, the same bytes in every runtime, reading of zstd, and decompression by what the data itself says
+ * it is.
  *
  * @module
  */
@@ -8,6 +9,7 @@ export { crc32 } from "./crc32.ts";
 export { type Compression, decompress, detectCompression } from "./decompress.ts";
 export { gunzip } from "./gunzip.ts";
 export { DEFAULT_GZIP_LEVEL, type GzipOptions, gzip } from "./gzip.ts";
+export { unzstd, ZSTD_WINDOW_LIMIT } from "./unzstd.ts";
 
 // Types of other rooms that the above mention.
 

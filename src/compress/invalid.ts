@@ -4,3 +4,12 @@ import { SlipwayError } from "../errors.ts";
 export function invalidGzip(reason: string): SlipwayError {
   return new SlipwayError("INVALID_COMPRESSION", `Cannot decompress gzip: ${reason}`);
 }
+
+/** The error for zstd data that cannot be read. */
+export function invalidZstd(reason: string, cause?: unknown): SlipwayError {
+  return new SlipwayError(
+    "INVALID_COMPRESSION",
+    `Cannot decompress zstd: ${reason}`,
+    cause === undefined ? undefined : { cause },
+  );
+}

@@ -25,7 +25,7 @@ export type { PackingContentStore } from "./packs.ts";
 export { withPacks } from "./packs.ts";
 export type { BlobReference, ReadBlobBytesOptions, ReadBlobOptions } from "./read.ts";
 export { DOCUMENT_LIMIT, readBlob, readBlobBytes } from "./read.ts";
-export type { NamedSource, ReferencingContentStore } from "./references.ts";
+export type { AdoptOptions, NamedSource, ReferencingContentStore } from "./references.ts";
 export { withReferences } from "./references.ts";
 export type {
   CommitOptions,

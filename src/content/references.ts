@@ -20,13 +20,22 @@ export interface NamedSource extends ReopenableSource {
   readonly name?: string | undefined;
 }
 
+/** What is said of an adopted blob. */
+export interface AdoptOptions {
+  /**
+   * Labels that the blob has from the beginning, or what finds them: it is asked once, when they are first wanted. Default: those
+   * that it has already.
+   */
+  readonly labels?: Readonly<Record<string, string>> | (() => Promise<Readonly<Record<string, string>>>) | undefined;
+}
+
 /**
- * A content store that also knows blobs that lie elsewhere: files of a directory, dropped `File`s. They are read where they
- * are and verified on each read, so that a source that changed meanwhile is an error and never a wrong layer.
+ * A content store that also knows blobs that lie elsewhere: files of a directory, dropped `File`s, layers at a registry. They are
+ * read where they are and verified on each read, so that a source that changed meanwhile is an error and never a wrong layer.
  */
 export interface ReferencingContentStore extends ContentStore {
-  /** Makes `source`, whose digest the caller has computed, readable under its digest for the life of this object. */
-  adopt(digest: Digest, source: NamedSource): void;
+  /** Makes `source`, whose digest the caller knows, readable under its digest for the life of this object. */
+  adopt(digest: Digest, source: NamedSource, options?: AdoptOptions): void;
 }
 
 /**
@@ -48,7 +57,7 @@ export function verifiesItself(store: ContentProvider, digest: Digest): boolean 
 
 interface Adopted {
   readonly source: NamedSource;
-  labels: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>> | (() => Promise<Readonly<Record<string, string>>>);
 }
 
 class ReferencingStore implements ReferencingContentStore {
@@ -64,9 +73,9 @@ class ReferencingStore implements ReferencingContentStore {
     this.verifier = hasher === store.hasher ? store.verifier : undefined;
   }
 
-  adopt(digest: Digest, source: NamedSource): void {
+  adopt(digest: Digest, source: NamedSource, { labels }: AdoptOptions = {}): void {
     const known = this.#adopted.get(parseDigest(digest));
-    this.#adopted.set(digest, { source, labels: known?.labels ?? {} });
+    this.#adopted.set(digest, { source, labels: labels ?? known?.labels ?? {} });
   }
 
   readsFromSource(digest: Digest): boolean {
@@ -75,19 +84,19 @@ class ReferencingStore implements ReferencingContentStore {
 
   async info(digest: Digest): Promise<ContentInfo> {
     const adopted = this.#adopted.get(digest);
-    return adopted === undefined ? await this.#store.info(digest) : infoOf(digest, adopted);
+    return adopted === undefined ? await this.#store.info(digest) : await infoOf(digest, adopted);
   }
 
   async *list(): AsyncGenerator<ContentInfo, void, undefined> {
-    for (const [digest, adopted] of [...this.#adopted]) yield infoOf(digest, adopted);
+    for (const [digest, adopted] of [...this.#adopted]) yield await infoOf(digest, adopted);
     for await (const info of this.#store.list()) if (!this.#adopted.has(info.digest)) yield info;
   }
 
   async label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo> {
     const adopted = this.#adopted.get(digest);
     if (adopted === undefined) return await this.#store.label(digest, labels);
-    adopted.labels = mergeLabels(adopted.labels, labels);
-    return infoOf(digest, adopted);
+    adopted.labels = mergeLabels(await labelsOf(adopted), labels);
+    return await infoOf(digest, adopted);
   }
 
   async delete(digest: Digest): Promise<void> {
@@ -106,8 +115,11 @@ class ReferencingStore implements ReferencingContentStore {
     const { source } = adopted;
     const what = source.name ?? `blob ${digest}`;
     const { start, end } = resolveRange(source.size, range, what);
+    // Only files have names, and other blobs than files do not change.
+    const reason =
+      source.name === undefined ? "its content is not what its digest says" : "it changed while the image was built";
     const changed = (code: "SIZE_MISMATCH" | "DIGEST_MISMATCH"): SlipwayError =>
-      new SlipwayError(code, `Cannot read ${what}: it changed while the image was built`);
+      new SlipwayError(code, `Cannot read ${what}: ${reason}`);
     const whole = start === 0 && end === source.size;
     const algorithm = digestAlgorithm(digest);
     const hasher = whole ? this.hasher(algorithm) : undefined;
@@ -140,4 +152,11 @@ class ReferencingStore implements ReferencingContentStore {
   }
 }
 
-const infoOf = (digest: Digest, { source, labels }: Adopted): ContentInfo => ({ digest, size: source.size, labels });
+async function infoOf(digest: Digest, adopted: Adopted): Promise<ContentInfo> {
+  return { digest, size: adopted.source.size, labels: await labelsOf(adopted) };
+}
+
+async function labelsOf(adopted: Adopted): Promise<Readonly<Record<string, string>>> {
+  if (typeof adopted.labels === "function") adopted.labels = await adopted.labels();
+  return adopted.labels;
+}

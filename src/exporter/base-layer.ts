@@ -1,14 +1,17 @@
 import type { ReopenableSource } from "../bytes.ts";
 import { writeBlob } from "../content/index.ts";
+import { addedSources } from "../content/source-label.ts";
 import type { ContentProvider, ContentStore } from "../content/store.ts";
-import { SlipwayError } from "../errors.ts";
+import { isSlipwayError, SlipwayError } from "../errors.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
 import { layerCompression } from "../oci/media-types.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { BaseLayer } from "./base-image.ts";
 import { holdBlob, type RecordedLayer } from "./blob-records.ts";
 import { convertLayer, needsRewrite } from "./convert-layer.ts";
-import { type LayerMaking, type MadeLayer, makeOnce } from "./layer-making.ts";
+import { type LayerMaking, type MadeLayer, makeOnce, shareWork } from "./layer-making.ts";
 import type { ResolvedOptions } from "./options.ts";
+import type { RemoteLayers } from "./remote-layers.ts";
 
 /** What base layers are moved with. */
 export interface BaseLayerMoving extends LayerMaking {
@@ -16,22 +19,30 @@ export interface BaseLayerMoving extends LayerMaking {
   readonly from: ContentProvider;
   /** The content store of the export. */
   readonly to: ContentStore;
+  /** Takes layers that may stay at their registry; undefined: none may. */
+  readonly remote: RemoteLayers | undefined;
+}
+
+/** A layer, and whether it is there at all. */
+export interface PlacedLayer extends MadeLayer {
+  /** It was left at its registry. */
+  readonly remote?: boolean;
 }
 
 /**
- * A layer of the base in the content store of the export: the very same blob, unless the options ask for another compression
- * or for other times inside. A layer that has them already stays as it is.
+ * A layer of the base in the content store of the export, or left at its registry: the very same blob, unless the options ask for
+ * another compression or for other times inside. A layer that has them already stays as it is.
  */
 export async function baseLayer(
   moving: BaseLayerMoving,
   layer: BaseLayer,
   options: ResolvedOptions,
   operation: OperationOptions,
-): Promise<MadeLayer> {
+): Promise<PlacedLayer> {
   const { compression, compressionLevel } = options;
   const epoch = options.rewriteTimestamp ? options.sourceDateEpoch : undefined;
   const recompress = options.forceCompression && layerCompression(layer.descriptor.mediaType) !== compression;
-  if (epoch === undefined && !recompress) return await copyLayer(moving, layer, operation);
+  if (epoch === undefined && !recompress) return await placeLayer(moving, layer, operation);
 
   const key = JSON.stringify({
     base: layer.descriptor.digest,
@@ -42,9 +53,15 @@ export async function baseLayer(
     epoch,
   });
   const convert = async (shared: OperationOptions): Promise<RecordedLayer> => {
-    const late = epoch !== undefined && (await needsRewrite(moving.from, layer, epoch, shared.signal));
+    const { to } = moving;
+    let { from } = moving;
+    if (epoch !== undefined && from.remote) {
+      // What is looked into first is read twice.
+      await copyLayer(moving, layer, shared);
+      from = to;
+    }
+    const late = epoch !== undefined && (await needsRewrite(from, layer, epoch, shared.signal));
     if (!late && !recompress) return await copyLayer(moving, layer, shared);
-    const { from, to } = moving;
     return await convertLayer(
       layer,
       { from, to, compression, compressionLevel, epoch: late ? epoch : undefined },
@@ -52,6 +69,23 @@ export async function baseLayer(
     );
   };
   return await makeOnce(moving, key, convert, operation);
+}
+
+async function placeLayer(
+  moving: BaseLayerMoving,
+  layer: BaseLayer,
+  operation: OperationOptions,
+): Promise<PlacedLayer> {
+  const { from, to, remote, flights } = moving;
+  if (!from.remote) return await copyLayer(moving, layer, operation);
+  const { mediaType, digest, size } = layer.descriptor;
+  if (remote !== undefined && !(await holdBlob(to, layer.descriptor))) {
+    remote.leave(from, layer.descriptor);
+    const { diffID } = layer;
+    return { descriptor: { mediaType, digest, size }, diffID, warnings: [], cached: true, remote: true };
+  }
+  const key = JSON.stringify({ fetched: digest, mediaType, diffID: layer.diffID });
+  return await shareWork(flights, key, (shared) => copyLayer(moving, layer, shared), operation);
 }
 
 async function copyLayer(
@@ -79,7 +113,31 @@ async function copyLayer(
         }
       },
     };
-    await writeBlob(to, source, { digest, size, signal });
+    if (from.remote) {
+      const ref = await resumableRef(to, descriptor);
+      // Where the layer came from, a push can mount it from.
+      const labels = addedSources({}, (await from.info(digest)).labels);
+      await writeBlob(to, source, { ref, digest, size, labels, signal });
+    } else {
+      await writeBlob(to, source, { digest, size, signal });
+    }
   }
   return { descriptor: { mediaType, digest, size }, diffID, warnings: [], cached };
+}
+
+/**
+ * A ref under which a later try finds what this one fetched before it failed. Where somebody else fetches the same layer just
+ * now, there is none.
+ */
+async function resumableRef(to: ContentStore, { digest, size }: Descriptor): Promise<string | undefined> {
+  const ref = `fetch-${digest}`;
+  try {
+    const writer = await to.writer({ ref, digest, size });
+    await writer.close();
+    return ref;
+  } catch (error) {
+    const taken = ["UNAVAILABLE", "FAILED_PRECONDITION", "ALREADY_EXISTS"] as const;
+    if (taken.some((code) => isSlipwayError(error, code))) return undefined;
+    throw error;
+  }
 }

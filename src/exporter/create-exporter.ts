@@ -15,11 +15,12 @@ import { resolveOptions } from "./options.ts";
  * const image = await exporter.resolve({ name: "example.org/app:1" }).export(ref, { config: { entrypoint: ["/app"] } });
  */
 export function createExporter(stores: ExporterStores): Exporter {
-  const { content, snapshots, images, hasher } = stores;
+  const { content, snapshots, images, pusher, hasher } = stores;
   const exporting: Exporting = {
     content,
     snapshots,
     images,
+    pusher,
     hasher,
     differ: stores.differ ?? createDiffer({ content, hasher }),
     records: createBlobRecords(stores.metadata ?? createMemoryMetadataStore(), content),
@@ -27,7 +28,7 @@ export function createExporter(stores: ExporterStores): Exporter {
   };
   return {
     resolve(options) {
-      const resolved = resolveOptions(options, images !== undefined);
+      const resolved = resolveOptions(options, { images: images !== undefined, pusher: pusher !== undefined });
       return {
         name: "exporting to image",
         export: (source, given = {}) => exportImage(exporting, source, resolved, given),

@@ -3,14 +3,14 @@ import type { LayerOptions } from "../diff/differ.ts";
 import { type OperationOptions, type ProgressEvent, runStep } from "../progress.ts";
 import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
 import type { ReadBaseImage } from "./base-image.ts";
-import { baseLayer } from "./base-layer.ts";
+import { baseLayer, type PlacedLayer } from "./base-layer.ts";
 import { mapConcurrently } from "./concurrency.ts";
 import { exportedLayer } from "./exported-layer.ts";
 import type { ExportedLayer } from "./exporter.ts";
-import type { MadeLayer } from "./layer-making.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { type RefBlobMaking, refBlob } from "./ref-blobs.ts";
 import { holdChain, NO_CHAIN, type RefChain } from "./ref-chain.ts";
+import type { RemoteLayers } from "./remote-layers.ts";
 
 /** One image of an export, as far as its layers are concerned. */
 export interface LayerSource {
@@ -33,13 +33,19 @@ export interface LayerExporting extends RefBlobMaking {
   readonly content: ContentStore;
 }
 
+/** A way of exporting for one export. */
+interface OneExport extends LayerExporting {
+  /** Takes the layers that may stay at their registry; undefined: none may. */
+  readonly remote: RemoteLayers | undefined;
+}
+
 /** How many layers are worked on at the same time. One thread compresses; the others wait for what they read and write. */
 const CONCURRENCY = 3;
 
 /** A layer that is to be made. */
 interface LayerTask {
   readonly name: string;
-  readonly make: (operation: OperationOptions) => Promise<MadeLayer | undefined>;
+  readonly make: (operation: OperationOptions) => Promise<PlacedLayer | undefined>;
 }
 
 /**
@@ -47,7 +53,7 @@ interface LayerTask {
  * Refs are held while their layers are made and released whatever happens.
  */
 export async function exportLayers(
-  exporting: LayerExporting,
+  exporting: OneExport,
   sources: readonly LayerSource[],
   options: ResolvedOptions,
   { signal, onProgress }: OperationOptions,
@@ -79,7 +85,7 @@ export async function exportLayers(
 
 /** The layers of one image in order: the base's, then the chain's. */
 function layerTasks(
-  exporting: LayerExporting,
+  exporting: OneExport,
   { label, base }: LayerSource,
   { refs, base: baseRef }: RefChain,
   options: ResolvedOptions,
@@ -105,21 +111,22 @@ async function runLayerStep(
   { name, make }: LayerTask,
   parent: string,
   { signal, onProgress }: OperationOptions,
-): Promise<MadeLayer | undefined> {
+): Promise<PlacedLayer | undefined> {
   return await runStep(onProgress, { id: name, name: `exporting ${name}`, parent }, async (report) => {
     const forward = (event: ProgressEvent): void => {
       if (event.current !== undefined) report.running(event.current, event.total);
     };
     const layer = await make({ signal, onProgress: forward });
     if (layer?.cached) report.cached();
-    report.rename(`exporting ${name} ${layer === undefined ? "(no changes)" : layer.descriptor.digest}`);
+    const digest = layer === undefined ? "(no changes)" : layer.descriptor.digest;
+    report.rename(`exporting ${name} ${digest}${layer?.remote ? " (left at its registry)" : ""}`);
     return layer;
   });
 }
 
 /** Gives every image its layers back. */
 function distribute(
-  made: readonly (MadeLayer | undefined)[],
+  made: readonly (PlacedLayer | undefined)[],
   sources: readonly LayerSource[],
   chains: readonly RefChain[],
   options: ResolvedOptions,

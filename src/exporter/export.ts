@@ -11,13 +11,17 @@ import { type DocumentWriting, writeConfig, writeIndex, writeManifest } from "./
 import { exportLayers, type ImageLayers, type LayerExporting } from "./export-layers.ts";
 import type { ExportedImage, ExportedManifest, ExportOptions, ExportSource, PlatformSource } from "./exporter.ts";
 import { imageConfig, imagePlatform } from "./image-config.ts";
-import { imageNames, nameImage } from "./naming.ts";
+import type { ImagePusher } from "./image-pusher.ts";
+import { givenNames, imageNames, nameImage } from "./naming.ts";
 import type { ResolvedOptions } from "./options.ts";
+import { pushImage } from "./pushing.ts";
+import { RemoteLayers } from "./remote-layers.ts";
 import { exporterResponse } from "./response.ts";
 
 /** What an export works with, beyond its options. */
 export interface Exporting extends LayerExporting {
   readonly images: ImageStore | undefined;
+  readonly pusher: ImagePusher | undefined;
   readonly hasher: HasherFactory | undefined;
 }
 
@@ -29,7 +33,7 @@ interface Plan {
   readonly base: ReadBaseImage | undefined;
 }
 
-/** One export from beginning to end: layers, config, manifest, index, names. */
+/** One export from beginning to end: layers, config, manifest, index, names, push. */
 export async function exportImage(
   exporting: Exporting,
   source: ExportSource,
@@ -49,7 +53,13 @@ export async function exportImage(
   const sources = plans.map(({ ref, base, platform }) => {
     return { ref, base, label: multiPlatform ? `${formatPlatform(platform)} ` : "" };
   });
-  const layers = await exportLayers(exporting, sources, options, { signal, onProgress });
+  const remote = new RemoteLayers(exporting.content, exporting.hasher);
+  // An image that has a name in a store is whole there.
+  const named = exporting.images !== undefined && options.store && imageNames(options, "").length > 0;
+  const layers = await exportLayers({ ...exporting, remote: named ? undefined : remote }, sources, options, {
+    signal,
+    onProgress,
+  });
   const writing: DocumentWriting = { ...exporting, ociMediatypes: options.ociMediatypes, signal, onProgress };
   const manifests: ExportedManifest[] = [];
   for (const [index, plan] of plans.entries()) {
@@ -62,14 +72,20 @@ export async function exportImage(
   if (exporting.images && options.store) {
     await nameImage(exporting.images, names, descriptor, options, { signal, onProgress });
   }
+  const { content } = remote;
+  const pushed =
+    exporting.pusher && options.push
+      ? await pushImage(exporting.pusher, { content, descriptor }, options, { signal, onProgress })
+      : [];
   return {
     descriptor,
     digest: descriptor.digest,
     ...(single && { configDigest: single.config.digest }),
-    names: options.names,
+    names: givenNames(options, descriptor.digest),
     manifests,
     response: exporterResponse(descriptor, single?.config.digest, names),
-    content: exporting.content,
+    content,
+    pushed,
   };
 }
 

@@ -1,8 +1,8 @@
 import { DIFF_ID_LABEL } from "../diff/index.ts";
 import type { Annotations } from "../oci/annotations.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
+import type { PlacedLayer } from "./base-layer.ts";
 import type { ExportedLayer } from "./exporter.ts";
-import type { MadeLayer } from "./layer-making.ts";
 import { exportedLayerType } from "./layer-media-types.ts";
 
 /**
@@ -10,7 +10,7 @@ import { exportedLayerType } from "./layer-media-types.ts";
  * @param original the base's own descriptor of the layer, if it is a base's
  */
 export function exportedLayer(
-  { descriptor, diffID, cached }: MadeLayer,
+  { descriptor, diffID, cached, remote }: PlacedLayer,
   original: Descriptor | undefined,
   { ociMediatypes }: { readonly ociMediatypes: boolean },
 ): ExportedLayer {
@@ -18,7 +18,12 @@ export function exportedLayer(
   const mediaType = exportedLayerType(descriptor.mediaType, ociMediatypes);
   // What a base says of a layer holds for that very blob only, and Docker's manifests have no place for it.
   const annotations = ociMediatypes && original?.digest === digest ? publicAnnotations(original) : undefined;
-  return { descriptor: { mediaType, digest, size, ...(annotations && { annotations }) }, diffID, cached };
+  return {
+    descriptor: { mediaType, digest, size, ...(annotations && { annotations }) },
+    diffID,
+    cached,
+    ...(remote && { remote }),
+  };
 }
 
 /** Without the notes that BuildKit and containerd keep for themselves. */

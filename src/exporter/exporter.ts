@@ -10,6 +10,7 @@ import type { MetadataStore } from "../snapshots/metadata.ts";
 import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
 import type { BaseImage, ImageConfigOptions } from "./config.ts";
 import type { FlightControl } from "./flight-control.ts";
+import type { ImagePusher, PushedImage } from "./image-pusher.ts";
 import type { MadeLayer } from "./layer-making.ts";
 
 /** What an exporter works with. */
@@ -18,8 +19,10 @@ export interface ExporterStores {
   readonly content: ContentStore;
   /** Where the parents of an exported ref are found. */
   readonly snapshots: Snapshotter;
-  /** Without it images are exported by digest, and `name` is an error. */
+  /** Without it images are exported by digest, and `name` is an error unless the image is pushed. */
   readonly images?: ImageStore | undefined;
+  /** Who pushes, for the option `push`: `createRegistry()` of `slipway/registry`. Without it that option is an error. */
+  readonly pusher?: ImagePusher | undefined;
   /** Where the ref → blob map is kept. Default: in memory, for the life of the exporter. */
   readonly metadata?: MetadataStore | undefined;
   /** Default: `createDiffer({ content, hasher })`. */
@@ -54,8 +57,14 @@ export interface ExporterOptions {
   readonly danglingNamePrefix?: string | undefined;
   /** Adds that name only to an image that has no other. */
   readonly danglingNameEmptyOnly?: boolean | undefined;
-  /** Whether names go to the image store. Default true; nothing is named without it. */
+  /** Whether names go to the image store. Default true; nothing is named without it. An image that is named there has all its layers in `content`. */
   readonly store?: boolean | undefined;
+  /** Pushes the image under each name, after it was exported and named. Default false. */
+  readonly push?: boolean | undefined;
+  /** Pushes by digest only and sets no tags: names have none, and the image's become `NAME@DIGEST`. Default false. */
+  readonly pushByDigest?: boolean | undefined;
+  /** Allows plain http and unverified certificates to registries that are not on loopback. BuildKit's `registry.insecure`. Default false. */
+  readonly registryInsecure?: boolean | undefined;
   /** Whether a file of which only the mtime changed is shipped. Default true, as containerd does. */
   readonly mtimeChanges?: boolean | undefined;
   /** Which xattrs go into layers, by full name. Default all. */
@@ -107,11 +116,13 @@ export interface ExportedLayer {
   readonly descriptor: Descriptor;
   /** Digest of the uncompressed tar, as in the config. */
   readonly diffID: Digest;
-  /** The blob was there before this export. */
+  /** The blob was there before this export, in the content store or at the base's registry. */
   readonly cached: boolean;
+  /** A layer of the base that was left at its registry: neither read nor stored. The image's `content` reads it from there. */
+  readonly remote?: boolean;
 }
 
-/** An exported image: documents and layers are in `content`. */
+/** An exported image: documents and layers are in `content`, those of a base that were left at its registry by reference. */
 export interface ExportedImage {
   /** The manifest, or the index if a list of platforms was exported. */
   readonly descriptor: Descriptor;
@@ -119,14 +130,19 @@ export interface ExportedImage {
   readonly digest: Digest;
   /** Config digest; absent for an index. */
   readonly configDigest?: Digest;
-  /** Normalised names, in the order they were given. */
+  /** Normalised names, in the order they were given; `NAME@DIGEST` if it was pushed by digest. */
   readonly names: readonly string[];
   /** One for each platform, in the order of the source. */
   readonly manifests: readonly ExportedManifest[];
   /** BuildKit's exporter response: `containerimage.digest`, `containerimage.config.digest`, `containerimage.descriptor`, `image.name`. */
   readonly response: Readonly<Record<string, string>>;
-  /** Where the blobs are, for `writeArchive` and `push`. */
+  /**
+   * Where the blobs are, for `writeArchive` and `push`: the exporter's store, and where layers of the base were left at their
+   * registry, those too, read from there each time.
+   */
   readonly content: ContentStore;
+  /** What was pushed, one for each name. Empty without `push`. */
+  readonly pushed: readonly PushedImage[];
 }
 
 /** An exporter with its options resolved. */
@@ -135,9 +151,10 @@ export interface ExporterInstance {
   readonly name: string;
   /**
    * Makes the layers that are not there yet, then config, manifest and, for a list of platforms, the index; then sets
-   * the names.
+   * the names, then pushes. Layers of a base whose provider is `remote` stay there, unless they have to be made over or the image
+   * gets a name in the image store.
    * @throws SlipwayError `INVALID_ARGUMENT` naming the field of `config`, or for a list that is empty or has a platform
-   *   twice; what the stores throw
+   *   twice; what the stores and the pusher throw
    */
   export(source: ExportSource, options?: ExportOptions): Promise<ExportedImage>;
 }

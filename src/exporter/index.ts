@@ -1,5 +1,5 @@
 /**
- * BuildKit's image exporter: a chain of snapshots becomes layers, config, manifest, index and names. The same input gives the
+ * BuildKit's image exporter: a chain of snapshots becomes layers, config, manifest, index and names, and is pushed. The same input gives the
  * same digests, and a layer that was made before is not made again.
  *
  * @example
@@ -37,6 +37,7 @@ export type {
 } from "./exporter.ts";
 export type { FlightControl, SharedOperation } from "./flight-control.ts";
 export { createFlightControl } from "./flight-control.ts";
+export type { ImagePusher, PushableImage, PushedImage, PushOptions } from "./image-pusher.ts";
 export type { MadeLayer } from "./layer-making.ts";
 export { DEFAULT_PATH } from "./runtime-config.ts";
 

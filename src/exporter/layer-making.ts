@@ -25,12 +25,32 @@ export async function makeOnce(
   make: (shared: OperationOptions) => Promise<RecordedLayer>,
   operation: OperationOptions,
 ): Promise<MadeLayer> {
+  const findOrMake = async (shared: OperationOptions): Promise<MadeLayer> => {
+    const found = await records.find(key);
+    if (found) return { ...found, cached: true };
+    const layer = await make(shared);
+    await records.record(key, layer);
+    return { ...layer, cached: false };
+  };
+  return await shareWork(flights, key, findOrMake, operation);
+}
+
+/**
+ * What `make` makes, for everybody who asks for the same key at this time.
+ * @param key what makes two calls the same work
+ */
+export async function shareWork(
+  flights: FlightControl<MadeLayer>,
+  key: string,
+  make: (shared: OperationOptions) => Promise<MadeLayer>,
+  operation: OperationOptions,
+): Promise<MadeLayer> {
   const begun: { readonly ended: Promise<unknown>; readonly signal: AbortSignal }[] = [];
   try {
     return await flights.do(
       key,
       (shared) => {
-        const making = findOrMake(records, key, () => make(shared));
+        const making = make(shared);
         begun.push({ ended: making.catch(() => undefined), signal: shared.signal });
         return making;
       },
@@ -41,12 +61,4 @@ export async function makeOnce(
     // cleaned up behind itself, so that nothing goes on behind an export that has ended.
     for (const { ended, signal } of begun) if (signal.aborted) await ended;
   }
-}
-
-async function findOrMake(records: BlobRecords, key: string, make: () => Promise<RecordedLayer>): Promise<MadeLayer> {
-  const found = await records.find(key);
-  if (found) return { ...found, cached: true };
-  const layer = await make();
-  await records.record(key, layer);
-  return { ...layer, cached: false };
 }

@@ -1,19 +1,29 @@
 import { SlipwayError } from "../errors.ts";
-import { formatReference, parseReference, type Reference } from "../oci/reference.ts";
+import { formatReference, parseReference, type Reference, repositoryName } from "../oci/reference.ts";
 import { invalidOption } from "./option-values.ts";
 
 /**
  * Image names of the option `name`: one, a comma separated list, or an array of these; normalised, each once, in the order given.
+ * @param byDigest the option by which images get no tags: names are repositories then
  * @throws SlipwayError `INVALID_OPTION` for what is no reference, or one by digest: an image's digest is known after its export
  */
-export function parseNames(option: string, value: unknown): readonly string[] {
+export function parseNames(option: string, value: unknown, byDigest?: string): readonly string[] {
   if (value === undefined || value === "") return [];
   const given: readonly unknown[] = Array.isArray(value) ? value : [value];
   const names = given.flatMap((item) => {
     if (typeof item === "string") return item.split(",");
     throw invalidOption(option, value, "an image name or a list of them");
   });
-  return [...new Set(names.map((name) => formatReference(parseName(option, name))))];
+  return [
+    ...new Set(
+      names.map((name) => {
+        const reference = parseName(option, name);
+        if (byDigest === undefined) return formatReference(reference);
+        if (/:[^/]*$/.test(name)) throw invalidOption(option, name, `a name without a tag together with ${byDigest}`);
+        return repositoryName(reference);
+      }),
+    ),
+  ];
 }
 
 function parseName(option: string, name: string): Reference {

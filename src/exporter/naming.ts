@@ -8,9 +8,15 @@ import type { ResolvedOptions } from "./options.ts";
 /** How often a name may change hands between our update and our create before we give up. */
 const ATTEMPTS = 100;
 
+/** The caller's names as the image has them: `NAME@DIGEST` if it is pushed by digest. */
+export function givenNames({ names, pushByDigest }: ResolvedOptions, digest: string): readonly string[] {
+  return pushByDigest ? names.map((name) => `${name}@${digest}`) : names;
+}
+
 /** The names an image gets, those of the caller first, and then `PREFIX@DIGEST` where that is asked for. */
 export function imageNames(options: ResolvedOptions, digest: string): readonly string[] {
-  const { names, danglingNamePrefix, danglingNameEmptyOnly } = options;
+  const { danglingNamePrefix, danglingNameEmptyOnly } = options;
+  const names = givenNames(options, digest);
   if (danglingNamePrefix === undefined || (danglingNameEmptyOnly && names.length > 0)) return names;
   return [...names, `${danglingNamePrefix}@${digest}`];
 }

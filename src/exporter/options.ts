@@ -21,6 +21,10 @@ export interface ResolvedOptions {
   readonly danglingNamePrefix: string | undefined;
   readonly danglingNameEmptyOnly: boolean;
   readonly store: boolean;
+  readonly push: boolean;
+  /** The names have no tags then. */
+  readonly pushByDigest: boolean;
+  readonly registryInsecure: boolean;
   readonly mtimeChanges: boolean;
   readonly xattrs: ((name: string) => boolean) | undefined;
   readonly onWarning: (message: string) => void;
@@ -41,6 +45,9 @@ const SPELLINGS = {
   // BuildKit's own spelling of the one above.
   "danging-name-empty-only": "danglingNameEmptyOnly",
   store: "store",
+  push: "push",
+  "push-by-digest": "pushByDigest",
+  "registry.insecure": "registryInsecure",
   "mtime-changes": "mtimeChanges",
 } as const satisfies Readonly<Record<string, keyof ExporterOptions>>;
 
@@ -56,15 +63,12 @@ const NAMES: ReadonlyMap<string, OptionName> = new Map<string, OptionName>([
 
 /** Options of BuildKit's image exporter that ask for what this one does not do: an error, as the result would be another. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  push: "the exporter does not push; export the image and push the result",
   unpack: "there is no runtime to unpack into",
   "prefer-nondist-layers": "layers are always made distributable",
 };
 
 /** Options of BuildKit's image exporter that change nothing in what this one does. */
 const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
-  "push-by-digest": "the exporter does not push",
-  "registry.insecure": "the exporter does not push",
   "oci-artifact": "the exporter makes no attestations",
   "attestation-inline": "the exporter makes no attestations",
 };
@@ -73,6 +77,14 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
 const EARLIEST = -62_167_219_200;
 const LATEST = 253_402_300_799;
 
+/** What an export can do besides making the image. */
+export interface ExportAbilities {
+  /** There is an image store. */
+  readonly images: boolean;
+  /** There is somebody who pushes. */
+  readonly pusher: boolean;
+}
+
 /**
  * Checks options in both forms: the typed one, and strings under BuildKit's keys. An option that nobody knows is told to `onWarning`.
  * @throws SlipwayError `INVALID_OPTION` naming the option, its value and what is allowed; `UNSUPPORTED` for what BuildKit's
@@ -80,7 +92,7 @@ const LATEST = 253_402_300_799;
  */
 export function resolveOptions(
   options: ExporterOptions | Readonly<Record<string, string>> = {},
-  images = true,
+  can: ExportAbilities = { images: true, pusher: true },
 ): ResolvedOptions {
   const { given, annotations, warnings } = sort(options);
   const value = (name: OptionName): unknown => given.get(name)?.value;
@@ -88,8 +100,10 @@ export function resolveOptions(
   const boolean = (name: OptionName, byDefault: boolean, emptyIsTrue: boolean): boolean =>
     value(name) === undefined ? byDefault : booleanValue(option(name), value(name), emptyIsTrue);
 
+  const push = boolean("push", false, true);
+  const pushByDigest = boolean("pushByDigest", false, true) && push;
   const resolved: ResolvedOptions = {
-    names: parseNames(option("name"), value("name")),
+    names: parseNames(option("name"), value("name"), pushByDigest ? option("pushByDigest") : undefined),
     compression: compressionOf(option("compression"), value("compression")),
     compressionLevel:
       value("compressionLevel") === undefined
@@ -104,6 +118,9 @@ export function resolveOptions(
     danglingNamePrefix: prefixOf(option("danglingNamePrefix"), value("danglingNamePrefix")),
     danglingNameEmptyOnly: boolean("danglingNameEmptyOnly", false, true),
     store: boolean("store", true, true),
+    push,
+    pushByDigest,
+    registryInsecure: boolean("registryInsecure", false, true),
     mtimeChanges: boolean("mtimeChanges", true, false),
     xattrs: functionOf<(name: string) => boolean>(option("xattrs"), value("xattrs")),
     onWarning: functionOf<(message: string) => void>("onWarning", value("onWarning")) ?? (() => undefined),
@@ -112,10 +129,21 @@ export function resolveOptions(
   if (resolved.rewriteTimestamp && resolved.sourceDateEpoch === undefined) {
     throw invalidOption(option("rewriteTimestamp"), true, "used together with source-date-epoch");
   }
-  if (!images && resolved.store) {
+  if (push && !can.pusher) {
+    throw invalidOption(option("push"), true, "used with somebody who pushes: give the exporter a `pusher`");
+  }
+  if (push && resolved.names.length === 0) throw invalidOption(option("push"), true, "used together with name");
+  if (!can.images && resolved.store) {
     for (const name of ["name", "danglingNamePrefix"] as const) {
-      if (value(name) === undefined || value(name) === "" || (name === "name" && resolved.names.length === 0)) continue;
+      if (value(name) === undefined || value(name) === "") continue;
+      if (name === "name" && (push || resolved.names.length === 0)) continue;
       throw invalidOption(option(name), value(name), "used with an image store, or with store=false");
+    }
+  }
+  if (!push) {
+    for (const name of ["pushByDigest", "registryInsecure"] as const) {
+      if (value(name) === undefined || !booleanValue(option(name), value(name), true)) continue;
+      warnings.push(`Option ${option(name)} has no effect: nothing is pushed`);
     }
   }
   if (resolved.compressionLevel !== undefined && resolved.compression === "uncompressed") {

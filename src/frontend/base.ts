@@ -3,15 +3,17 @@ import { readBlob } from "../content/read.ts";
 import type { ContentProvider } from "../content/store.ts";
 import { applyLayer } from "../diff/apply.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
+import type { ImagePusher } from "../exporter/image-pusher.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { digestOf } from "../hash/index.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatPlatform, normalisePlatform, type Platform } from "../oci/platform.ts";
-import { selectPlatform } from "../oci/platform-match.ts";
+import { matchPlatform, selectPlatform } from "../oci/platform-match.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
 import { randomName } from "../random.ts";
 import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
+import type { ImageSource } from "../transfer/transfer.ts";
 
 /** An image to build on: a manifest, or an index of which the wanted platforms are taken. */
 export interface BuildBase {
@@ -19,6 +21,12 @@ export interface BuildBase {
   readonly descriptor: Descriptor;
   /** Where it is. Default: where the new image goes. */
   readonly content?: ContentProvider | undefined;
+}
+
+/** Where bases come from by their names, and where images are pushed to: `createRegistry()` of `slipway/registry` is one. */
+export interface BuildRegistry extends ImagePusher {
+  /** An image to build on. @param reference `NAME[:TAG][@DIGEST]` */
+  source(reference: string): ImageSource;
 }
 
 /** A base for one platform. */
@@ -34,7 +42,27 @@ export interface PlatformBase {
 export const BUILD_LABEL = "slipway.dev/build";
 
 /**
- * The manifests of a base for the wanted platforms, in their order; without any, of all it has.
+ * Finds the base that is meant. Of one at a registry no more is asked for than what its name stands for.
+ * @throws SlipwayError `INVALID_ARGUMENT` for a name without a registry; what the registry throws
+ */
+export async function findBase(
+  from: BuildBase | string,
+  registry: BuildRegistry | undefined,
+  options: OperationOptions,
+): Promise<BuildBase> {
+  if (typeof from !== "string") return from;
+  if (registry === undefined) {
+    throw new SlipwayError(
+      "INVALID_ARGUMENT",
+      `Cannot build on ${from}: there is no registry to find it at; give \`registry\`, or the image itself as \`from\``,
+    );
+  }
+  return await registry.source(from).resolve(options);
+}
+
+/**
+ * The manifests of a base for the wanted platforms, in their order; without any, of all it has. Only these are read, with their
+ * configs.
  * @throws SlipwayError `NOT_FOUND` naming the platforms that it has; what reading its documents throws
  */
 export async function selectBases(
@@ -44,9 +72,16 @@ export async function selectBases(
   signal: AbortSignal | undefined,
 ): Promise<readonly PlatformBase[]> {
   const source = base.content ?? content;
-  const graph = await readGraph(source, base.descriptor, { signal });
+  const include = ({ platform }: Descriptor): boolean =>
+    platform === undefined ||
+    (platform.os !== "unknown" &&
+      (platforms.length === 0 || platforms.some((wanted) => matchPlatform(wanted, platform) !== undefined)));
+  const graph = await readGraph(source, base.descriptor, { signal, include });
   const images = graph.manifests.flatMap((manifest) => toPlatformBase(source, manifest) ?? []);
-  if (images.length === 0) {
+  const known = [...images, ...graph.excluded]
+    .flatMap(({ platform }) => (platform === undefined || platform.os === "unknown" ? [] : formatPlatform(platform)))
+    .join(", ");
+  if (known === "") {
     throw new SlipwayError("INVALID_DOCUMENT", `Cannot build on ${base.descriptor.digest}: there is no image in it`);
   }
   if (platforms.length === 0) return images;
@@ -56,7 +91,6 @@ export async function selectBases(
     const candidates = images.filter(({ platform }) => normalisePlatform(platform).architecture === architecture);
     const best = selectPlatform(candidates, wanted);
     if (best !== undefined) return best;
-    const known = images.map(({ platform }) => formatPlatform(platform)).join(", ");
     throw new SlipwayError(
       "NOT_FOUND",
       `Cannot build for ${formatPlatform(wanted)} on ${base.descriptor.digest}: the base is for ${known}`,

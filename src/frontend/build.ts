@@ -6,7 +6,17 @@ import { type Platform, parsePlatform } from "../oci/platform.ts";
 import type { OperationOptions } from "../progress.ts";
 import { createSnapshotter } from "../snapshots/create-snapshotter.ts";
 import type { Ref, Snapshotter, WritableSnapshot } from "../snapshots/snapshotter.ts";
-import { BUILD_LABEL, type BuildBase, baseSnapshot, type PlatformBase, selectBases, temporaryKey } from "./base.ts";
+import {
+  BUILD_LABEL,
+  type BuildBase,
+  type BuildRegistry,
+  baseSnapshot,
+  findBase,
+  type PlatformBase,
+  selectBases,
+  temporaryKey,
+} from "./base.ts";
+import { fitToAnyBase } from "./linked-layer.ts";
 import { addFiles, type BuildFile } from "./sources/files.ts";
 
 /** What {@link build} makes an image of. */
@@ -15,13 +25,28 @@ export interface BuildOptions extends Omit<ExporterStores, "snapshots">, Operati
   readonly snapshots?: Snapshotter | undefined;
   /** Default: a new one over the stores. Pass one to share work with other exports. */
   readonly exporter?: Exporter | undefined;
-  /** An image whose layers and config come first. Default: none, from scratch. */
-  readonly from?: BuildBase | undefined;
+  /**
+   * An image whose layers and config come first: itself, or its name at a registry (`debian:stable-slim`), which needs `registry`.
+   * Default: none, from scratch.
+   */
+  readonly from?: BuildBase | string | undefined;
+  /** Where `from` is found by its name, and who pushes unless there is a `pusher`. */
+  readonly registry?: BuildRegistry | undefined;
+  /**
+   * BuildKit's `COPY --link`: the new layer is made without a look at the base's files, so that the base's layers are not read.
+   * Everything goes into the layer with the attributes that it is given, directories on the way with mode 0755 and owner 0:0
+   * (`/tmp` and `/var/tmp` with 1777, `/root` with 0700), and symlinks of the base are not followed but replaced: those that
+   * distributions have at `/bin`, `/lib` and the like are warned of. `fill` sees an empty snapshot. With `false` the base's layers
+   * are read, from wherever they are.
+   *
+   * Default: true for a base whose content is `remote`, false for others.
+   */
+  readonly link?: boolean | undefined;
   /** Files by path, parents made as needed (0755). Default attributes: 0644, owner 0:0, mtime 0. */
   readonly files?: Readonly<Record<string, BuildFile>> | undefined;
   /**
    * Puts more into the image, after `files`: anything that a filesystem has, for example with `addDirectory` of `slipway/node`. Called
-   * once for each different base, that is once where there is none.
+   * once for each different base, that is once where there is none or the layer is linked.
    */
   readonly fill?: ((work: WritableSnapshot, options: OperationOptions) => Promise<unknown>) | undefined;
   /** How containers are started, and the rest of the config. Default: the base's. */
@@ -34,8 +59,8 @@ export interface BuildOptions extends Omit<ExporterStores, "snapshots">, Operati
 
 /**
  * Files on a base, as an image in `content`: the short form of prepare, commit, resolve and export. What was there of the base
- * keeps its attributes, and the new layer holds only what changed. Snapshots that it makes are removed at the end, whatever
- * happens.
+ * keeps its attributes, and the new layer holds only what changed; on a base at a registry the layer is made without it
+ * ({@link BuildOptions.link}), and its layers stay there. Snapshots that it makes are removed at the end, whatever happens.
  *
  * @example
  * const image = await build({
@@ -43,8 +68,8 @@ export interface BuildOptions extends Omit<ExporterStores, "snapshots">, Operati
  *   files: { "/app/hello.sh": { content: "#!/bin/sh\necho hi\n", mode: 0o755 } },
  *   config: { entrypoint: ["/app/hello.sh"] },
  * });
- * @throws SlipwayError `NOT_FOUND` if the base is not there or not for that platform, `INVALID_OPTION`, `INVALID_PLATFORM`, and what the
- *   exporter, the stores and `fill` throw
+ * @throws SlipwayError `NOT_FOUND` if the base is not there or not for that platform, `INVALID_ARGUMENT` for a base by name without a
+ *   registry, `INVALID_OPTION`, `INVALID_PLATFORM`, and what the exporter, the stores, the registry and `fill` throw
  */
 export async function build(options: BuildOptions): Promise<ExportedImage> {
   const { content, hasher = content.hasher, metadata } = options;
@@ -55,7 +80,9 @@ export async function build(options: BuildOptions): Promise<ExportedImage> {
   const platforms = platformsOf(options.platform);
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
-  const bases = options.from && (await selectBases(options.from, content, platforms, signal));
+  const from =
+    options.from === undefined ? undefined : await findBase(options.from, options.registry, { signal, onProgress });
+  const bases = from && (await selectBases(from, content, platforms, signal));
 
   const made = new MadeSnapshots(snapshots);
   try {
@@ -71,7 +98,7 @@ export async function build(options: BuildOptions): Promise<ExportedImage> {
   }
 }
 
-/** Makes the files of each platform: once for each base, for they do not depend on the platform. */
+/** Makes the files of each platform: once for each base that is looked at, for they do not depend on the platform. */
 async function fillPlatforms(
   options: BuildOptions,
   snapshots: Snapshotter,
@@ -87,10 +114,12 @@ async function fillPlatforms(
       sources.push({ platform, base: base && { ...baseOf(base), ref: undefined } });
       continue;
     }
-    const baseRef = base && (await baseSnapshot(base, snapshots, { signal, onProgress, hasher }));
+    const linked = isLinked(base, options);
+    const baseRef = base && !linked ? await baseSnapshot(base, snapshots, { signal, onProgress, hasher }) : undefined;
     if (baseRef !== undefined) made.hold(baseRef);
-    const ref = filled.get(baseRef?.key) ?? (await fillSnapshot(options, snapshots, made, baseRef?.key));
-    filled.set(baseRef?.key, ref);
+    const parent = baseRef?.key;
+    const ref = filled.get(parent) ?? (await fillSnapshot(options, snapshots, made, { parent, linked }));
+    filled.set(parent, ref);
     sources.push({ platform, ref, base: base && { ...baseOf(base), ref: baseRef?.key } });
   }
   return sources;
@@ -100,7 +129,7 @@ async function fillSnapshot(
   options: BuildOptions,
   snapshots: Snapshotter,
   made: MadeSnapshots,
-  parent: string | undefined,
+  { parent, linked }: { readonly parent: string | undefined; readonly linked: boolean },
 ): Promise<Ref> {
   const { files = {}, fill, signal, onProgress } = options;
   const key = temporaryKey("build");
@@ -108,9 +137,21 @@ async function fillSnapshot(
   made.add(key);
   await addFiles(work, files, { signal });
   await fill?.(work, { signal, onProgress });
+  if (linked) await fitToAnyBase(work, warnerOf(options));
   const ref = await snapshots.commit(`${key}-done`, key);
   made.hold(ref);
   return ref;
+}
+
+/** Whether the layer on that base is made without it. */
+function isLinked(base: PlatformBase | undefined, { link }: BuildOptions): boolean {
+  return base !== undefined && (link ?? base.content.remote ?? false);
+}
+
+/** Who is told what the exporter's caller is told. */
+function warnerOf({ options }: BuildOptions): (message: string) => void {
+  const warn = options?.onWarning;
+  return typeof warn === "function" ? warn : () => undefined;
 }
 
 interface Target {
@@ -166,8 +207,14 @@ class MadeSnapshots {
   }
 }
 
-function storesOf({ content, images, differ }: BuildOptions): Omit<ExporterStores, "snapshots"> {
-  return { content, images, differ };
+function storesOf({
+  content,
+  images,
+  differ,
+  registry,
+  pusher = registry,
+}: BuildOptions): Omit<ExporterStores, "snapshots"> {
+  return { content, images, differ, pusher };
 }
 
 function platformsOf(platform: BuildOptions["platform"]): readonly Platform[] {

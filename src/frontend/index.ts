@@ -5,7 +5,7 @@
  * @module
  */
 
-export type { BuildBase } from "./base.ts";
+export type { BuildBase, BuildRegistry } from "./base.ts";
 export type { BuildOptions } from "./build.ts";
 export { build } from "./build.ts";
 export { parseCommandLine } from "./command-words.ts";

@@ -27,8 +27,8 @@ describe("the compression", () => {
     }
   });
 
-  itWith(["zstd", "xz", "bzip2"], "of zstd, xz and bzip2 is known and refused by name", async () => {
-    for (const tool of ["zstd", "xz", "bzip2"]) {
+  itWith(["xz", "bzip2"], "of xz and bzip2 is known and refused by name", async () => {
+    for (const tool of ["xz", "bzip2"]) {
       const data = execFileSync(tool, ["-c"], { input: prose(100) });
       expect(detectCompression(data)).toBe(tool);
       await expect(collect(decompress(data))).rejects.toMatchObject({

@@ -7,9 +7,12 @@ const DIGEST = `sha256:${"a".repeat(64)}`;
 type Options = ExporterOptions | Record<string, string>;
 
 /** Resolves options and collects what is told to `onWarning`. */
-function resolve(options: Options, images = true): { resolved: ResolvedOptions; warnings: string[] } {
+function resolve(options: Options, images = true, pusher = true): { resolved: ResolvedOptions; warnings: string[] } {
   const warnings: string[] = [];
-  const resolved = resolveOptions({ ...options, onWarning: (message: string) => warnings.push(message) }, images);
+  const resolved = resolveOptions(
+    { ...options, onWarning: (message: string) => warnings.push(message) },
+    { images, pusher },
+  );
   return { resolved, warnings };
 }
 
@@ -115,8 +118,6 @@ describe("exporter options", () => {
   it.each<[Record<string, string>]>([
     [{ compression: "zstd" }],
     [{ compression: "estargz" }],
-    [{ push: "true" }],
-    [{ push: "" }],
     [{ unpack: "1" }],
     [{ "prefer-nondist-layers": "true" }],
   ])("refuse %j of BuildKit's as UNSUPPORTED rather than ignore it", (options) => {
@@ -127,11 +128,16 @@ describe("exporter options", () => {
   });
 
   it("warn of what has no effect, and not of what is switched off", () => {
-    expect(resolve({ "registry.insecure": "true", "oci-artifact": "true" }).warnings).toEqual([
-      "Option registry.insecure has no effect: the exporter does not push",
+    expect(
+      resolve({ "registry.insecure": "true", "push-by-digest": "true", "oci-artifact": "true" }).warnings.sort(),
+    ).toEqual([
       "Option oci-artifact has no effect: the exporter makes no attestations",
+      "Option push-by-digest has no effect: nothing is pushed",
+      "Option registry.insecure has no effect: nothing is pushed",
     ]);
-    expect(resolve({ push: "false", unpack: "false", "push-by-digest": "0" }).warnings).toEqual([]);
+    expect(
+      resolve({ push: "false", unpack: "false", "push-by-digest": "0", "registry.insecure": "f" }).warnings,
+    ).toEqual([]);
     expect(() => resolve({ push: "perhaps" })).toThrow(/push="perhaps"/);
     expect(resolve({ compression: "uncompressed", "compression-level": "9" }).warnings).toHaveLength(1);
   });
@@ -161,6 +167,50 @@ describe("exporter options", () => {
     expect(() => resolve({ "dangling-name-prefix": "a" }, false)).toThrow(/dangling-name-prefix="a".*image store/);
     expect(resolve({ name: "a", store: false }, false).resolved.names).toEqual(["docker.io/library/a:latest"]);
     expect(resolve({}, false).resolved.names).toEqual([]);
+  });
+
+  it("take a push with names, also without an image store", () => {
+    expect(resolve({ name: "a,localhost:5000/b:1", push: "" }).resolved).toMatchObject({
+      names: ["docker.io/library/a:latest", "localhost:5000/b:1"],
+      push: true,
+      pushByDigest: false,
+      registryInsecure: false,
+    });
+    expect(resolve({ name: "a", push: true, registryInsecure: true }, false).resolved).toMatchObject({
+      push: true,
+      registryInsecure: true,
+    });
+    expect(() => resolve({ name: "a", push: "true", "dangling-name-prefix": "x" }, false)).toThrow(
+      /dangling.*image store/,
+    );
+  });
+
+  it("refuse a push without a name, and without somebody who pushes", () => {
+    for (const [options, pusher, message] of [
+      [{ push: "true" }, true, /push=true.*together with name/],
+      [{ push: "true", name: "" }, true, /push=true.*together with name/],
+      [{ push: true, name: "a" }, false, /push=true.*pusher/],
+    ] as const) {
+      expect(() => resolve(options, true, pusher)).toThrow(
+        expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringMatching(message) }),
+      );
+    }
+  });
+
+  it("take repositories and no tags for a push by digest", () => {
+    const options = { push: "true", "push-by-digest": "true" };
+    expect(resolve({ ...options, name: "a,localhost:5000/b,a" }).resolved).toMatchObject({
+      names: ["docker.io/library/a", "localhost:5000/b"],
+      pushByDigest: true,
+    });
+    for (const name of ["a:1", "b,localhost:5000/a:latest", "localhost:5000"]) {
+      expect(() => resolve({ ...options, name })).toThrow(/without a tag together with push-by-digest/);
+    }
+    // Without a push there is nothing that it could be about.
+    expect(resolve({ "push-by-digest": "true", name: "a:1" }).resolved).toMatchObject({
+      names: ["docker.io/library/a:1"],
+      pushByDigest: false,
+    });
   });
 
   it("take an epoch before 1970", () => {
