@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readBlobBytes } from "../../src/content/index.ts";
+import { createMemoryContentStore, readBlobBytes } from "../../src/content/index.ts";
 import { engines } from "../engines/index.ts";
 import { startTestRegistry, type TestRegistry } from "../support/registry-server/test-registry.ts";
 import { sampleImage } from "../support/sample-image.ts";
@@ -21,7 +21,9 @@ beforeAll(async () => {
     auth: { kind: "bearer", ...USER, anonymous: ["pull"] },
   });
   policy = `default-src 'self'; connect-src 'self' http://${registry.host} http://${registry.tokenHost}`;
-  const base = await sampleImage({ layers: [{ "etc/base": "base\n" }, { "bin/large": new Uint8Array(500_000) }] });
+  const base = await sampleImage(createMemoryContentStore(), {
+    layers: [{ "etc/base": "base\n" }, { "bin/large": new Uint8Array(500_000) }],
+  });
   const repository = registry.repositories.of("base");
   for (const blob of [base.config, ...base.layers]) {
     repository.blobs.set(blob.digest, await readBlobBytes(base.content, blob));
