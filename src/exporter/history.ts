@@ -15,7 +15,7 @@ const UNACCOUNTED = "layer without history in the base image";
 export function baseHistory(
   history: readonly History[] | undefined,
   layers: number,
-  comment = UNACCOUNTED,
+  comment: string = UNACCOUNTED,
 ): readonly History[] {
   const entries: History[] = [];
   let counted = 0;

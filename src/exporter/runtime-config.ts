@@ -25,7 +25,7 @@ export function runtimeConfig(
   base: RuntimeConfig | undefined,
   options: ImageConfigOptions,
   os: string,
-  defaults = true,
+  defaults: boolean = true,
 ): RuntimeConfig {
   const config: Draft = { ...base };
   if (options.user !== undefined) config.User = text("user", options.user);

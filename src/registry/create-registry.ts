@@ -1,11 +1,13 @@
-import { SlipwayError } from "../errors.ts";
 import { hostHasher } from "../hash/index.ts";
 import { formatReference, parseReference, type Reference, repositoryName } from "../oci/reference.ts";
 import { createRepository } from "./create-repository.ts";
 import { createTransport } from "./create-transport.ts";
+import { pushImage } from "./push/push-image.ts";
+import { registryTarget } from "./push/registry-target.ts";
 import type { Registry, RegistryOptions } from "./registry.ts";
 import type { Repository } from "./repository.ts";
 import type { RegistryTransport } from "./transport.ts";
+import { createUploadSharing } from "./upload/create-uploader.ts";
 
 /**
  * A client for registries. It asks nobody before it is used; repositories of one registry share credentials, tokens and patience.
@@ -13,21 +15,26 @@ import type { RegistryTransport } from "./transport.ts";
  */
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const transports = new Map<string, RegistryTransport>();
-  const transportOf = (registry: string): RegistryTransport => {
-    const known = transports.get(registry);
+  const sharing = createUploadSharing();
+  const transportOf = (registry: string, insecure: boolean): RegistryTransport => {
+    const key = insecure ? `insecure ${registry}` : registry;
+    const known = transports.get(key);
     if (known !== undefined) return known;
-    const transport = createTransport(registry, options);
-    transports.set(registry, transport);
+    const transport = createTransport(registry, insecure ? { ...options, insecure } : options);
+    transports.set(key, transport);
     return transport;
   };
-  const repositoryOf = (reference: Reference): Repository =>
-    createRepository({
-      transport: transportOf(reference.domain),
-      name: repositoryName(reference),
-      path: reference.path,
-      hasher: options.hasher ?? hostHasher,
-      options,
-    });
+  const repositoryOf = (reference: Reference, insecure = false): Repository =>
+    createRepository(
+      {
+        transport: transportOf(reference.domain, insecure),
+        name: repositoryName(reference),
+        path: reference.path,
+        hasher: options.hasher ?? hostHasher,
+        options,
+      },
+      sharing,
+    );
   return {
     repository: (name) => repositoryOf(parseReference(name)),
     source(name) {
@@ -44,9 +51,13 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       };
     },
     target(name) {
-      throw new SlipwayError("UNSUPPORTED", `Cannot push to ${name}: this client only reads`);
+      const reference = parseReference(name);
+      return registryTarget(repositoryOf(reference), reference, options);
     },
-    push: (_, name) =>
-      Promise.reject(new SlipwayError("UNSUPPORTED", `Cannot push to ${name}: this client only reads`)),
+    async push(image, name, { insecure, ...how } = {}) {
+      const reference = parseReference(name);
+      const { concurrency } = options;
+      return await pushImage(repositoryOf(reference, insecure === true), image, reference, { ...how, concurrency });
+    },
   };
 }

@@ -1,16 +1,17 @@
-import { SlipwayError } from "../errors.ts";
 import { readRemoteBlob } from "./blob-reading.ts";
 import { blobOf, blobSize } from "./blobs.ts";
 import { deleteBlob, deleteManifest } from "./deletion.ts";
 import { fetchManifest, resolveManifest } from "./manifests.ts";
+import { pushManifest } from "./push/push-manifest.ts";
 import { listReferrers } from "./referrers.ts";
 import type { Repository } from "./repository.ts";
 import { RepositoryContent } from "./repository-content.ts";
 import type { RepositoryContext } from "./repository-context.ts";
 import { listTags } from "./tags.ts";
+import { createUploader, type UploadSharing } from "./upload/create-uploader.ts";
 
 /** One repository of a registry, over its transport. */
-export function createRepository(context: RepositoryContext): Repository {
+export function createRepository(context: RepositoryContext, sharing?: UploadSharing): Repository {
   const content = new RepositoryContent(context);
   return {
     name: context.name,
@@ -28,10 +29,8 @@ export function createRepository(context: RepositoryContext): Repository {
     deleteBlob: (digest, options = {}) => deleteBlob(context, digest, options),
     tags: (options = {}) => listTags(context, options),
     referrers: (digest, options = {}) => listReferrers(context, digest, options.artifactType, options),
-    pushManifest: () => Promise.reject(notYet("a manifest")),
-    pushBlob: () => Promise.reject(notYet("a blob")),
+    pushManifest: (bytes, mediaType, reference, options = {}) =>
+      pushManifest(context, bytes, mediaType, reference, options),
+    pushBlob: createUploader(context, sharing),
   };
 }
-
-const notYet = (what: string): SlipwayError =>
-  new SlipwayError("UNSUPPORTED", `Cannot push ${what}: this client only reads`);

@@ -39,3 +39,17 @@ export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8A
   for await (const chunk of chunks) all.push(chunk);
   return concatBytes(all);
 }
+
+/** The bytes as zstd that stores them: one frame of raw blocks. */
+export function storedZstd(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  // Magic number, a single segment with its size in four bytes.
+  const size = new Uint8Array(Uint32Array.of(data.byteLength).buffer);
+  const parts: Uint8Array[] = [Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0b10_1_00000), size];
+  for (const part of split(data, 100_000)) {
+    parts.push(
+      Uint8Array.of((part.byteLength << 3) & 0xff, (part.byteLength >> 5) & 0xff, part.byteLength >> 13),
+      part,
+    );
+  }
+  return concatBytes([...parts, Uint8Array.of(1, 0, 0)]);
+}

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { temporaryDirectory } from "../../support/temporary.ts";
+import { temporaryRoot } from "../../support/temporary.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
 
 /** The name under which `itWith` looks for Debian's registry. */
@@ -32,7 +32,7 @@ export const HTPASSWD = "user:$2b$05$8Qad9ZYeJt7QVnHqp2OWWe6DEbHc6FsCGt/7nGsRzA0
 
 /** Starts docker-registry on a port that is free. */
 export async function startRegistry(options: RegistryDaemonOptions = {}): Promise<RegistryDaemon> {
-  const home = temporaryDirectory();
+  const home = temporaryRoot();
   const directory = options.directory ?? join(home, "blobs");
   const port = await freePort();
   const host = `127.0.0.1:${port}`;

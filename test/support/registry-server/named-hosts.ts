@@ -30,7 +30,7 @@ export function namedHosts(origins: Readonly<Record<string, string>>): NamedHost
       const host = origins[url.origin];
       if (host === undefined)
         throw new TypeError("fetch failed", { cause: new Error(`nobody listens at ${url.origin}`) });
-      const response = await fetch(`http://${host}${url.pathname}${url.search}`, { ...init, redirect: "manual" });
+      const response = await fetch(`http://${host}${url.pathname}${url.search}`, init);
       Object.defineProperty(response, "url", { value: url.href });
       return response;
     },

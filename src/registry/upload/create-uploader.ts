@@ -1,0 +1,85 @@
+import { SlipwayError } from "../../errors.ts";
+import { createFlightControl, type FlightControl } from "../../exporter/flight-control.ts";
+import { parseDigest } from "../../oci/digest.ts";
+import { type OperationOptions, runStep, type StepReporter } from "../../progress.ts";
+import type { Repository, UploadOutcome, UploadSource } from "../repository.ts";
+import { mountBlob } from "./begin-upload.ts";
+import { hasBlob } from "./blob-presence.ts";
+import { type UploadManners, uploadBlob } from "./upload-blob.ts";
+import type { UploadContext } from "./upload-context.ts";
+
+/** What the repositories of one client share for their uploads. */
+export interface UploadSharing {
+  /** Keeps one blob from being sent twice at the same time. */
+  readonly flights: FlightControl<UploadOutcome>;
+  /** What each registry is known to refuse, by its name. */
+  readonly manners: Map<string, UploadManners>;
+}
+
+/** A new one for each client. */
+export function createUploadSharing(): UploadSharing {
+  return { flights: createFlightControl<UploadOutcome>(), manners: new Map() };
+}
+
+/** `Repository.pushBlob`. */
+export function createUploader(
+  context: UploadContext,
+  sharing: UploadSharing = createUploadSharing(),
+): Repository["pushBlob"] {
+  return async (source, options = {}) => {
+    const { mountFrom = [], ...operation } = options;
+    const digest = parseDigest(source.digest);
+    checkSize(context, source);
+    const key = `${context.name}@${digest}`;
+    return await sharing.flights.do(key, (shared) => pushBlob(context, sharing, source, mountFrom, shared), operation);
+  };
+}
+
+/** The name of the step in which a blob is pushed. */
+export const pushStep = (digest: string): string => `pushing blob ${digest}`;
+
+async function pushBlob(
+  context: UploadContext,
+  { manners }: UploadSharing,
+  source: UploadSource,
+  mountFrom: readonly string[],
+  { signal, onProgress }: OperationOptions,
+): Promise<UploadOutcome> {
+  const { digest, size } = source;
+  const id = pushStep(digest);
+  return await runStep(onProgress, { id, name: id }, async (report) => {
+    const operation: OperationOptions = {
+      signal,
+      onProgress: onProgress && ((event) => onProgress(event.parent === undefined ? { ...event, parent: id } : event)),
+    };
+    if (await hasBlob(context, source, operation)) {
+      report.cached();
+      report.rename(`${id} (exists)`);
+      return "existing";
+    }
+    const mounted = await mountBlob(context, source, mountFrom, operation);
+    if (mounted.kind === "mounted") return reportMount(report, id, mounted.from);
+    const begun = mounted.kind === "session" ? mounted.session : undefined;
+    const known = manners.get(context.transport.registry) ?? { refusesChunks: false, largestChunk: undefined };
+    manners.set(context.transport.registry, known);
+    report.running(0, size);
+    const onSent = (bytes: number): void => report.running(bytes, size);
+    const outcome = await uploadBlob(context, source, begun, known, onSent, operation);
+    return outcome === "mounted" ? reportMount(report, id, "another repository") : outcome;
+  });
+}
+
+function reportMount(report: StepReporter, id: string, from: string): "mounted" {
+  report.cached();
+  report.rename(`${id} (mounted from ${from})`);
+  return "mounted";
+}
+
+function checkSize({ name }: UploadContext, { body, size, digest }: UploadSource): void {
+  const actual = body instanceof Uint8Array ? body.byteLength : body.size;
+  if (actual === size) return;
+  throw new SlipwayError(
+    "SIZE_MISMATCH",
+    `Cannot push blob ${name}@${digest}: it has ${actual} bytes instead of ${size}`,
+  );
+}
