@@ -6,6 +6,6 @@
 
 export { createRegistry } from "./create-registry.ts";
 export type { CredentialProvider, RegistryCredentials } from "./credentials.ts";
-export type { Registry, RegistryOptions, RegistryTimers } from "./registry.ts";
+export type { Registry, RegistryOptions, RegistryTimers, RetryOptions } from "./registry.ts";
 export type { FetchedManifest, Repository, UploadOutcome, UploadSource } from "./repository.ts";
 export type { RegistryRequest, RegistryResponse, RegistryTransport, RequestBody } from "./transport.ts";

@@ -11,11 +11,15 @@ export interface RegistryOptions {
   readonly fetch?: typeof fetch | undefined;
   /** Default: none, all requests are anonymous. `dockerCredentials` of `slipway/node` reads those of `docker login`. */
   readonly credentials?: CredentialProvider | undefined;
-  /** Registries that may be talked to by plain http: all, or those of this list. Loopback always may. Default none. */
+  /**
+   * Registries that may be talked to by plain http, where nothing answers by https, and that may lead to addresses of one's own network:
+   * all, or those of this list. Loopback always may. Default none.
+   */
   readonly insecure?: boolean | readonly string[] | undefined;
   /**
-   * Whether credentials may be sent to a token service at another origin than the registry's, which the registry named by https.
-   * Asked once for each. Default: yes for https, as registries such as Docker Hub need it.
+   * Whether credentials may be sent to a token service at another origin than the registry's. Asked once for each, and only for those
+   * by https, or on loopback for a registry on loopback. Default: yes if both are reached by https (the registry may also be on
+   * loopback), as with Docker Hub.
    */
   readonly allowTokenService?: ((service: URL, registry: string) => boolean) | undefined;
   /** Where unfinished uploads are remembered, so that another run goes on with them. Default: nowhere. */
@@ -24,8 +28,10 @@ export interface RegistryOptions {
   readonly concurrency?: number | undefined;
   /** Bytes of one request of an upload. Default: whole blobs where the host can send them without holding them in memory. */
   readonly chunkSize?: number | undefined;
-  /** Tries of one request besides the first, default 5; and the longest that is waited in all, seconds, default 300. */
-  readonly retry?: { readonly tries?: number | undefined; readonly patience?: number | undefined } | undefined;
+  /** How long a request is tried again. */
+  readonly retry?: RetryOptions | undefined;
+  /** The `User-Agent` header. Default: the host's own. Not for pages, for which it would be a header that registries do not allow. */
+  readonly userAgent?: string | undefined;
   /** Whether layers are fetched from the foreign addresses that their descriptors name. Default false: they are refused. */
   readonly foreignLayers?: boolean | undefined;
   /** Where requests go instead: a relay's address, under which `/v2/` of each registry lies as `RELAY/REGISTRY/v2/`. */
@@ -36,6 +42,19 @@ export interface RegistryOptions {
   readonly timers?: RegistryTimers | undefined;
 }
 
+/** The budget of one request. */
+export interface RetryOptions {
+  /** Tries besides the first, default 5. */
+  readonly tries?: number | undefined;
+  /** The longest that is waited in all between tries, seconds, default 300. */
+  readonly patience?: number | undefined;
+  /**
+   * Seconds after which an answer that does not come, or hardly goes on, is given up, default 60. A registry that has to store something
+   * has five times as long to begin its answer.
+   */
+  readonly idle?: number | undefined;
+}
+
 /** What a client needs of time. */
 export interface RegistryTimers {
   /** Milliseconds since 1970. */
@@ -44,6 +63,8 @@ export interface RegistryTimers {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
   /** 0 ≤ x < 1, to spread retries. */
   random(): number;
+  /** Calls back after so many milliseconds, for answers that stall. Default: the host's own. @returns calls it off */
+  after?(milliseconds: number, callback: () => void): () => void;
 }
 
 /** A client for registries: distribution-spec's pull, push, discovery and management. */

@@ -1,9 +1,13 @@
 import type { RegistryTimers } from "./registry.ts";
 
 /** The host's own. The one place of the core that asks for the time: retries wait, and tokens end. */
-export const hostTimers: RegistryTimers = {
+export const hostTimers: Required<RegistryTimers> = {
   now: () => Date.now(),
   random: () => Math.random(),
+  after(milliseconds, callback) {
+    const timer = setTimeout(callback, milliseconds);
+    return () => clearTimeout(timer);
+  },
   sleep: (milliseconds, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) {

@@ -6,11 +6,13 @@ export type RequestBody = Uint8Array<ArrayBuffer> | Blob | ReopenableSource;
 
 /** One request to a registry. */
 export interface RegistryRequest {
+  /** HEAD's answers have no body. */
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** A path of the registry's API with its query (`/v2/library/alpine/manifests/3`), or an absolute URL that the registry itself named. */
   readonly url: string;
   /** Besides what the transport sets by itself (authorization, user agent). */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Opened anew for each try. */
   readonly body?: RequestBody | undefined;
   /** What the request needs leave for: `repository:library/alpine:pull`. */
   readonly scopes: readonly string[];
@@ -22,7 +24,9 @@ export interface RegistryRequest {
 
 /** What a registry answered. The body is read once, or cancelled. */
 export interface RegistryResponse {
+  /** One of those that the request accepts. */
   readonly status: number;
+  /** Of other origins, pages are told only those that are named in `Access-Control-Expose-Headers`. */
   readonly headers: Headers;
   /** Where the answer came from, after redirects. */
   readonly url: string;
