@@ -3,10 +3,11 @@ import { createFlightControl, type FlightControl } from "../../exporter/flight-c
 import { parseDigest } from "../../oci/digest.ts";
 import { type OperationOptions, runStep, type StepReporter } from "../../progress.ts";
 import type { Repository, UploadOutcome, UploadSource } from "../repository.ts";
+import type { RepositoryContext } from "../repository-context.ts";
 import { mountBlob } from "./begin-upload.ts";
 import { hasBlob } from "./blob-presence.ts";
-import { type UploadManners, uploadBlob } from "./upload-blob.ts";
-import type { UploadContext } from "./upload-context.ts";
+import { uploadBlob } from "./upload-blob.ts";
+import { newManners, type UploadManners } from "./upload-manners.ts";
 
 /** What the repositories of one client share for their uploads. */
 export interface UploadSharing {
@@ -23,7 +24,7 @@ export function createUploadSharing(): UploadSharing {
 
 /** `Repository.pushBlob`. */
 export function createUploader(
-  context: UploadContext,
+  context: RepositoryContext,
   sharing: UploadSharing = createUploadSharing(),
 ): Repository["pushBlob"] {
   return async (source, options = {}) => {
@@ -39,7 +40,7 @@ export function createUploader(
 export const pushStep = (digest: string): string => `pushing blob ${digest}`;
 
 async function pushBlob(
-  context: UploadContext,
+  context: RepositoryContext,
   { manners }: UploadSharing,
   source: UploadSource,
   mountFrom: readonly string[],
@@ -60,7 +61,7 @@ async function pushBlob(
     const mounted = await mountBlob(context, source, mountFrom, operation);
     if (mounted.kind === "mounted") return reportMount(report, id, mounted.from);
     const begun = mounted.kind === "session" ? mounted.session : undefined;
-    const known = manners.get(context.transport.registry) ?? { refusesChunks: false, largestChunk: undefined };
+    const known = manners.get(context.transport.registry) ?? newManners();
     manners.set(context.transport.registry, known);
     report.running(0, size);
     const onSent = (bytes: number): void => report.running(bytes, size);
@@ -75,7 +76,7 @@ function reportMount(report: StepReporter, id: string, from: string): "mounted" 
   return "mounted";
 }
 
-function checkSize({ name }: UploadContext, { body, size, digest }: UploadSource): void {
+function checkSize({ name }: RepositoryContext, { body, size, digest }: UploadSource): void {
   const actual = body instanceof Uint8Array ? body.byteLength : body.size;
   if (actual === size) return;
   throw new SlipwayError(

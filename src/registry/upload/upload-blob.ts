@@ -2,13 +2,15 @@ import { bytesSource, toBlob } from "../../bytes.ts";
 import { SlipwayError } from "../../errors.ts";
 import type { OperationOptions } from "../../progress.ts";
 import type { UploadSource } from "../repository.ts";
+import type { RepositoryContext } from "../repository-context.ts";
 import type { RegistryResponse, RequestBody } from "../transport.ts";
 import { beginUpload } from "./begin-upload.ts";
 import { expectBlob, hasBlob } from "./blob-presence.ts";
+import { DONE, pushScope } from "./push-request.ts";
 import { streamsRequests } from "./request-streams.ts";
 import { SourceCursor } from "./source-cursor.ts";
-import { DONE, pushScope, type UploadContext } from "./upload-context.ts";
 import { withDigest } from "./upload-location.ts";
+import type { UploadManners } from "./upload-manners.ts";
 import { NO_MEMORY, type UploadMemory, uploadMemory } from "./upload-record.ts";
 import { advancedSession, cancelUpload, type UploadSession, uploadStatus } from "./upload-session.ts";
 
@@ -31,16 +33,8 @@ const CHUNK = 16 * 1024 * 1024;
 /** Chunks are not made smaller than this when a registry calls them too large. */
 const SMALLEST_CHUNK = 256 * 1024;
 /** How often an upload is begun anew because the registry lost or refused it, and how often it may count otherwise than we do. */
-const ANEW_LIMIT = 6;
+const ANEW_LIMIT = 4;
 const DISAGREEMENT_LIMIT = 4;
-
-/** What a registry is known to refuse, for all uploads to it. */
-export interface UploadManners {
-  /** It takes no chunks. */
-  refusesChunks: boolean;
-  /** It called a larger one too large. */
-  largestChunk: number | undefined;
-}
 
 /**
  * Uploads a blob that the repository does not have, from where an earlier run or a cut connection left off.
@@ -48,7 +42,7 @@ export interface UploadManners {
  * @returns `mounted` if the registry found the blob by itself when it was asked for an upload
  */
 export async function uploadBlob(
-  context: UploadContext,
+  context: RepositoryContext,
   source: UploadSource,
   begun: UploadSession | undefined,
   manners: UploadManners,
@@ -60,7 +54,7 @@ export async function uploadBlob(
 }
 
 class BlobUpload {
-  readonly #context: UploadContext;
+  readonly #context: RepositoryContext;
   readonly #source: UploadSource;
   readonly #manners: UploadManners;
   readonly #onSent: (bytes: number) => void;
@@ -75,7 +69,7 @@ class BlobUpload {
   #disagreements = 0;
 
   constructor(
-    context: UploadContext,
+    context: RepositoryContext,
     source: UploadSource,
     begun: UploadSession | undefined,
     manners: UploadManners,
@@ -89,14 +83,14 @@ class BlobUpload {
     this.#onSent = onSent;
     this.#operation = operation;
     this.#doing = `upload blob ${context.name}@${source.digest}`;
-    const { body, size, digest } = source;
+    const { body, digest } = source;
     if (!(body instanceof Blob)) {
       this.#cursor = new SourceCursor(body instanceof Uint8Array ? bytesSource(body) : body, digest, onSent);
     }
+    this.#manner = this.#preferredManner();
     const { metadata } = context.options;
     this.#memory =
-      metadata === undefined || size <= WHOLE_LIMIT ? NO_MEMORY : uploadMemory(metadata, context.name, source);
-    this.#manner = this.#preferredManner();
+      metadata === undefined || this.#manner === "whole" ? NO_MEMORY : uploadMemory(metadata, context.name, source);
   }
 
   async run(): Promise<"mounted" | "uploaded"> {
@@ -173,7 +167,7 @@ class BlobUpload {
       }
       for (;;) {
         if (this.#session === undefined) {
-          const begun = await beginUpload(this.#context, this.#source, this.#operation);
+          const begun = await beginUpload(this.#context, this.#source, this.#manners, this.#operation);
           if (begun.kind === "mounted") return "mounted";
           this.#session = begun.session;
         }
@@ -243,7 +237,10 @@ class BlobUpload {
       return;
     }
     const advanced = advancedSession(session, response, end, this.#doing);
-    if (advanced.offset !== end) this.#disagree(`it has ${advanced.offset} bytes after it was sent ${end}`);
+    if (advanced.offset !== end) {
+      this.#disagree(`it has ${advanced.offset} bytes after it was sent ${end}`);
+      if (this.#manner === "stream") this.#humbler();
+    }
     if (!this.#isUsable(advanced)) {
       this.#startAnew();
       await cancelUpload(this.#context, advanced, digest);
@@ -334,7 +331,7 @@ class BlobUpload {
     const { offset } = session;
     const body = offset < size || size === 0 ? await this.#body(offset, size - offset) : undefined;
     // What another run or a broken request left there may be something else than it should.
-    const suspicious = (session.resumed && this.#anew < ANEW_LIMIT) || false;
+    const retractable = this.#anew >= ANEW_LIMIT ? [] : [404, 409, 410, 416, ...(session.resumed ? [400] : [])];
     const response = await this.#context.transport.sendOnce(
       {
         method: "PUT",
@@ -342,7 +339,7 @@ class BlobUpload {
         headers: { "Content-Type": "application/octet-stream" },
         ...(body !== undefined && { body }),
         scopes: [pushScope(this.#context)],
-        accept: [...DONE, ...(suspicious ? [400, 404, 409, 410, 416] : []), ...this.#tooLargeWhole(session, body)],
+        accept: [...DONE, ...retractable, ...this.#tooLargeWhole(session, body)],
         doing: this.#doing,
       },
       this.#operation,
