@@ -181,9 +181,18 @@ describe("a relay in workerd", () => {
   });
 
   it("takes no more than its limit", async () => {
-    answer = (request) => request.resume();
-    const response = await ask("a/manifests/1", { method: "PUT", body: new Uint8Array(301 * MIB) });
-    expect(await codeOf(response)).toBe("413 SIZE_INVALID");
+    asked.length = 0;
+    // Only the head is sent: it is enough.
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const headers = { "content-length": 301 * MIB };
+      const request = httpRequest(`${relay.address}${host}/v2/a/manifests/1`, { method: "PUT", headers });
+      request.on("response", (response) => {
+        resolve(response.statusCode);
+        request.destroy();
+      });
+      request.on("error", reject).flushHeaders();
+    });
+    expect(status).toBe(413);
     expect(asked).toEqual([]);
   });
 

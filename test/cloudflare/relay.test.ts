@@ -728,15 +728,23 @@ describe("tokens", () => {
   });
 
   it.each([
-    ["Bearer realm=https://auth.example.net/token", "cannot be read"],
-    ['Bearer realm="https://auth.example.net/token', "has no end"],
-  ])("of a challenge that %s are not asked for at all", async (header) => {
-    const { ask } = relayTo({
-      [REGISTRY]: () => new Response("", { status: 401, headers: { "www-authenticate": header } }),
-    });
-    const response = await ask("registry.example.com/v2/");
-    expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, null]);
-  });
+    ['Bearer realm="https://auth.example.net/token', "has no end", "Bearer"],
+    ["Bearer realm=https://auth.example.net/token", "has no quotes", undefined],
+    ['Bearer realm="https://a.example.net/", realm="https://auth.example.net/token"', "comes twice", undefined],
+  ])(
+    "of a challenge whose realm %s %s are asked for through the relay, or not at all",
+    async (header, _what, expected) => {
+      const { ask } = relayTo({
+        [REGISTRY]: () => new Response("", { status: 401, headers: { "www-authenticate": header } }),
+      });
+      const challenged = (await ask("registry.example.com/v2/")).headers.get("www-authenticate") ?? "";
+      if (expected !== undefined) expect(challenged).toBe(expected);
+      else
+        expect(challenged).toMatch(
+          /^Bearer realm="https:\/\/relay\.example\.com\/registry\/registry\.example\.com\/token\?realm=[\w.%]+"$/,
+        );
+    },
+  );
 });
 
 describe("bodies", () => {

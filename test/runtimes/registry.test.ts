@@ -38,7 +38,12 @@ describe("a registry's client pulls, and pushes with a layer more", () => {
   for (const engine of engines) {
     const exchanges = async (): Promise<void> => {
       const to = `${registry.host}/made-by-${engine.name.toLowerCase().replace(/[^a-z]+/g, "-")}`;
-      const argument: ExchangeArgument = { from: `${registry.host}/base:1`, to, user: USER };
+      const argument: ExchangeArgument = {
+        from: `${registry.host}/base:1`,
+        to,
+        user: USER,
+        tokenService: registry.tokenHost,
+      };
       const { value } = await engine.run(program, { argument, policy });
       const all = value as readonly ExchangeFacts[];
       expect(all.length).toBe(2);
@@ -49,7 +54,10 @@ describe("a registry's client pulls, and pushes with a layer more", () => {
       // The second store's image is there already when it is pushed.
       expect(all.map(({ blobs }) => blobs.existing + blobs.mounted + blobs.uploaded)).toEqual([4, 4]);
       expect(all[1]?.blobs.existing).toBe(4);
-      made.set(engine.name, all.map(({ pulled, pushed }) => `${pulled.digest} ${pulled.bytes} ${pushed}`));
+      made.set(
+        engine.name,
+        all.map(({ pulled, pushed }) => `${pulled.digest} ${pulled.bytes} ${pushed}`),
+      );
     };
     itIf(engine.missing, `in ${engine.name}`, exchanges, 310_000);
   }

@@ -1,4 +1,5 @@
-import { formatChallenges, parseChallenges } from "./challenge.ts";
+import { parseChallenges } from "../../registry/auth/challenge.ts";
+import { formatChallenges } from "./challenge.ts";
 
 /** What of a request is passed on. Everything else (cookies, origin, referrer, client hints) stays behind. */
 export const REQUEST_HEADERS: readonly string[] = [
@@ -94,12 +95,11 @@ function mappedLinks(header: string, mapping: AddressMapping): string {
 }
 
 function mappedChallenges(header: string, mapping: AddressMapping): string {
-  const challenges = (parseChallenges(header) ?? []).map(({ scheme, parameters }) => ({
-    scheme,
-    parameters: parameters.map(([name, value]): [string, string] => {
-      const isRealm = scheme.toLowerCase() === "bearer" && name.toLowerCase() === "realm";
-      return [name, isRealm ? mapping.token(value) : value];
-    }),
-  }));
+  const challenges = parseChallenges(header).map(({ scheme, parameters }) => {
+    const realm = scheme === "bearer" ? parameters.get("realm") : undefined;
+    return realm === undefined
+      ? { scheme, parameters }
+      : { scheme, parameters: new Map(parameters).set("realm", mapping.token(realm)) };
+  });
   return formatChallenges(challenges);
 }

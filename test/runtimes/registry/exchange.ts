@@ -3,8 +3,8 @@ import { writeBlob } from "../../../src/content/index.ts";
 import { readBlob } from "../../../src/content/read.ts";
 import { build } from "../../../src/index.ts";
 import { createRegistry } from "../../../src/registry/index.ts";
-import type { Host } from "../../engines/hosts/host.ts";
 import { generatedBytes } from "../../digests/generated.ts";
+import type { Host } from "../../engines/hosts/host.ts";
 
 /** Where an image comes from and where it goes. */
 export interface ExchangeArgument {
@@ -13,7 +13,11 @@ export interface ExchangeArgument {
   /** `127.0.0.1:5000/made`; each kind of store adds its own tag. */
   readonly to: string;
   /** The relay through which it is pulled. Default: directly. */
-  readonly relay?: string;
+  readonly relay?: string | undefined;
+  /** The relay through which it is pushed. Default: directly. */
+  readonly pushRelay?: string | undefined;
+  /** `HOST:PORT` of the token service that the user's password may be told. Default: none. */
+  readonly tokenService?: string | undefined;
   /** The user at the registry that it is pushed to. Default: anonymous. */
   readonly user?: { readonly username: string; readonly password: string };
 }
@@ -40,8 +44,9 @@ export async function exchange(argument: ExchangeArgument, host: Host): Promise<
     const stores = await open();
     try {
       const tag = name.toLowerCase();
-      const { from, to, relay, user } = argument;
-      const source = createRegistry({ relay });
+      const { from, to, relay, pushRelay, user, tokenService } = argument;
+      const allowTokenService = ({ host }: URL): boolean => host === tokenService;
+      const source = createRegistry({ relay, allowTokenService });
       const found = await source.source(from).resolve();
       const graph = await readGraph(found.content, found.descriptor);
       let bytes = 0;
@@ -55,7 +60,12 @@ export async function exchange(argument: ExchangeArgument, host: Host): Promise<
         files: { "/made/large.bin": generatedBytes(SIZE, 7), "/made/by.txt": "every engine alike\n" },
         config: { entrypoint: ["/made/by.txt"] },
       });
-      const target = createRegistry({ metadata: stores.metadata, credentials: () => user });
+      const target = createRegistry({
+        metadata: stores.metadata,
+        credentials: () => user,
+        allowTokenService,
+        relay: pushRelay,
+      });
       const pushed = await target.push(image, `${to}:${tag}`);
       const repository = target.repository(to);
       const { digest } = await repository.resolve(tag);

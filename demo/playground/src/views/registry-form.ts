@@ -32,7 +32,14 @@ const typed = { username: "", password: "" };
 export function registryForm(app: App, task: RegistryTask): HTMLDetailsElement {
   let running: AbortController | undefined;
   const input = (name: string, type: string, value: string): HTMLInputElement =>
-    h("input", { id: `${task.id}-${name}`, type, value, autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+    h("input", {
+      id: `${task.id}-${name}`,
+      type,
+      value,
+      autocomplete: "off",
+      autocapitalize: "off",
+      spellcheck: "false",
+    });
   const reference = input("reference", "text", task.reference);
   const username = input("user", "text", "");
   const password = input("password", "password", "");
@@ -52,7 +59,7 @@ export function registryForm(app: App, task: RegistryTask): HTMLDetailsElement {
     field(username, "User", "Only if the registry asks for one", true),
     field(password, "Password or token", "Forgotten when the page is closed", true),
     field(relay, "Relay", "Address of a relay, for registries that do not talk to pages. Empty: directly"),
-    h("div", { class: "tools" }, start, cancel),
+    h("div", { class: "field tools" }, start, cancel),
   );
   const details = h("details", { class: "registry" }, h("summary", {}, task.summary), form, progress.element, said);
   details.addEventListener("toggle", () => void (details.open && fill()));
