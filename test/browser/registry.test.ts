@@ -2,10 +2,12 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createRegistryRelay } from "../../src/cloudflare/index.ts";
+import { createMemoryContentStore, readBlobBytes } from "../../src/content/index.ts";
 import { bundleModule } from "../support/bundle.ts";
 import { launchChromium } from "../support/chromium.ts";
 import { MODULE_PAGE, type PageRoute, type PageServer, servePages } from "../support/page-server.ts";
 import { requestLine, startTestRegistry, type TestRegistry } from "../support/registry-server/test-registry.ts";
+import { type SampleImage, sampleImage } from "../support/sample-image.ts";
 
 type Registries = typeof import("./registry/page.ts");
 declare const registries: Registries;
@@ -35,6 +37,17 @@ async function start(...options: Parameters<typeof startTestRegistry>): Promise<
   const registry = await startTestRegistry(...options);
   started.push(registry);
   return registry;
+}
+
+/** Puts an image with the tag `1` there. */
+async function sampleInto({ repositories }: TestRegistry, name: string): Promise<SampleImage> {
+  const image = await sampleImage(createMemoryContentStore());
+  const { blobs, manifests, tags } = repositories.of(name);
+  for (const blob of [image.config, ...image.layers]) blobs.set(blob.digest, await readBlobBytes(image.content, blob));
+  const { digest, mediaType } = image.descriptor;
+  manifests.set(digest, { mediaType, bytes: await readBlobBytes(image.content, image.descriptor) });
+  tags.set("1", digest);
+  return image;
 }
 
 /** A server of pages, and a profile that visits it. */
@@ -115,6 +128,31 @@ describe("a push from a page", () => {
       if (method === "PATCH" || method === "PUT") expect(headers["transfer-encoding"]).toBeUndefined();
     }
   }, 120_000);
+});
+
+describe("a pull in a page", () => {
+  it("follows a redirect to a storage that wants no token, and tells it none", async () => {
+    const registry = await start({ cors: true, redirectsBlobs: true, auth: { kind: "bearer", ...USER } });
+    const { descriptor } = await sampleInto(registry, "a");
+    const hosts = [registry.host, registry.tokenHost, registry.storageHost].map((host) => `http://${host}`);
+    const { open } = await serve(`default-src 'self'; connect-src 'self' ${hosts.join(" ")}`);
+    const page = await open();
+    const pulled = page.evaluate(([name, token]) => registries.pull(name, token), [
+      `${registry.host}/a:1`,
+      registry.tokenHost,
+    ] as const);
+    expect(await pulled).toBe(descriptor.digest);
+    const stored = registry.requests.filter(({ server, method }) => server === "storage" && method === "GET");
+    expect(stored.map(({ status }) => status)).toEqual([200, 200, 200]);
+    for (const { headers } of stored) expect(headers.authorization).toBeUndefined();
+  });
+
+  it("says that a registry lets no page read it, where that is all that is known", async () => {
+    const registry = await start({});
+    const { open } = await serve(`default-src 'self'; connect-src 'self' http://${registry.host}`);
+    const page = await open();
+    expect(await page.evaluate((name) => registries.pull(name, ""), `${registry.host}/a:1`)).toMatch(/CORS|relay/);
+  });
 });
 
 describe("a relay of the page's own origin", () => {

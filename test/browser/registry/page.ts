@@ -1,5 +1,5 @@
 import { openIndexedDB } from "../../../src/browser/index.ts";
-import { build } from "../../../src/index.ts";
+import { build, copy, createMemoryContentStore, createMemoryImageStore, storeTarget } from "../../../src/index.ts";
 import { createRegistry, type RegistryOptions } from "../../../src/registry/index.ts";
 import { generatedBytes } from "../../digests/generated.ts";
 
@@ -42,6 +42,21 @@ export async function tags(name: string, options: RegistryOptions): Promise<read
   try {
     for await (const tag of createRegistry(options).repository(name).tags()) found.push(tag);
     return found;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** Pulls an image with a password that its token service may be told. @returns its digest, or what went wrong */
+export async function pull(name: string, tokenHost: string): Promise<string> {
+  const registry = createRegistry({
+    credentials: () => ({ username: "user", password: "secret" }),
+    allowTokenService: ({ host }) => host === tokenHost,
+    retry: { tries: 0 },
+  });
+  const target = storeTarget({ content: createMemoryContentStore(), images: createMemoryImageStore() });
+  try {
+    return (await copy(registry.source(name), target)).descriptor.digest;
   } catch (error) {
     return String(error);
   }
