@@ -7,8 +7,11 @@ export interface RegistryAddress {
   readonly base: URL;
   /** The address that a request names: a path of the API, or what the registry named. */
   locate(url: string): URL;
-  /** An address that an answer from `from` names, perhaps relative. The registry's own host is meant with the registry's own scheme. */
-  follow(location: string, from: URL, doing: string): URL;
+  /**
+   * An address that an answer from `from` names, perhaps relative. The registry's own host is meant with the registry's own scheme.
+   * @param from default: only absolute addresses are ones
+   */
+  follow(location: string, from: URL | undefined, doing: string): URL;
   /** Whether it is the registry itself, which may be told the credentials. */
   isOwn(url: URL): boolean;
   /** @throws SlipwayError `PERMISSION_DENIED` if no request may go there */
@@ -105,11 +108,11 @@ export function registryAddress(registry: string, base: URL, { insecure }: Addre
       return located;
     },
     follow(location, from, doing) {
-      const url = parseUrl(location, from.href);
+      const url = parseUrl(location, from?.href);
       if (url === undefined) {
         throw new SlipwayError(
           "INVALID_RESPONSE",
-          `Cannot ${doing}: ${from.host} names an address that is none: ${JSON.stringify(location.slice(0, 200))}`,
+          `Cannot ${doing}: ${(from ?? base).host} names an address that is none: ${JSON.stringify(location.slice(0, 200))}`,
         );
       }
       // Behind a proxy that ends TLS, registries name themselves by http (which Docker and containerd refuse to follow).

@@ -7,6 +7,7 @@ import { registryTarget } from "./push/registry-target.ts";
 import type { Registry, RegistryOptions } from "./registry.ts";
 import type { Repository } from "./repository.ts";
 import type { RegistryTransport } from "./transport.ts";
+import { createTransportState } from "./transport-state.ts";
 import { createUploadSharing } from "./upload/create-uploader.ts";
 
 /**
@@ -16,11 +17,12 @@ import { createUploadSharing } from "./upload/create-uploader.ts";
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const transports = new Map<string, RegistryTransport>();
   const sharing = createUploadSharing();
+  const state = createTransportState();
   const transportOf = (registry: string, insecure: boolean): RegistryTransport => {
     const key = insecure ? `insecure ${registry}` : registry;
     const known = transports.get(key);
     if (known !== undefined) return known;
-    const transport = createTransport(registry, insecure ? { ...options, insecure } : options);
+    const transport = createTransport(registry, insecure ? { ...options, insecure } : options, state);
     transports.set(key, transport);
     return transport;
   };

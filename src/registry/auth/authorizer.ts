@@ -235,7 +235,8 @@ function chooseScheme(
   const realm = challenge?.parameters.get("realm");
   if (challenge !== undefined && realm !== undefined) {
     const service = challenge.parameters.get("service");
-    const url = address.follow(realm, address.base, doing);
+    // Relative ones are nothing that a token service's address may be.
+    const url = address.follow(realm, undefined, doing);
     return { scheme: { kind: "bearer", realm: url, ...(service !== undefined && { service }) }, challenge };
   }
   return { scheme: challenges.some(({ scheme }) => scheme === "basic") ? { kind: "basic" } : undefined };

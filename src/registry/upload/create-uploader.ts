@@ -8,6 +8,7 @@ import { mountBlob } from "./begin-upload.ts";
 import { hasBlob } from "./blob-presence.ts";
 import { uploadBlob } from "./upload-blob.ts";
 import { newManners, type UploadManners } from "./upload-manners.ts";
+import { uploadMemory } from "./upload-record.ts";
 
 /** What the repositories of one client share for their uploads. */
 export interface UploadSharing {
@@ -22,11 +23,18 @@ export function createUploadSharing(): UploadSharing {
   return { flights: createFlightControl<UploadOutcome>(), manners: new Map() };
 }
 
-/** `Repository.pushBlob`. */
+/** `Repository.pushBlob`. @throws SlipwayError `INVALID_ARGUMENT` for a chunk size that cannot be */
 export function createUploader(
   context: RepositoryContext,
   sharing: UploadSharing = createUploadSharing(),
 ): Repository["pushBlob"] {
+  const { chunkSize } = context.options;
+  if (chunkSize !== undefined && !(Number.isSafeInteger(chunkSize) && chunkSize > 0)) {
+    throw new SlipwayError(
+      "INVALID_ARGUMENT",
+      `Cannot push to ${context.name} in chunks of ${chunkSize} bytes: a size is a whole number, at least 1`,
+    );
+  }
   return async (source, options = {}) => {
     const { mountFrom = [], ...operation } = options;
     const digest = parseDigest(source.digest);
@@ -56,6 +64,7 @@ async function pushBlob(
     if (await hasBlob(context, source, operation)) {
       report.cached();
       report.rename(`${id} (exists)`);
+      await forgetUpload(context, source);
       return "existing";
     }
     const mounted = await mountBlob(context, source, mountFrom, operation);
@@ -68,6 +77,13 @@ async function pushBlob(
     const outcome = await uploadBlob(context, source, begun, known, onSent, operation);
     return outcome === "mounted" ? reportMount(report, id, "another repository") : outcome;
   });
+}
+
+/** Another run, or one that was killed at the very end, may have left the record of an upload that is done. */
+async function forgetUpload({ options: { metadata }, name }: RepositoryContext, source: UploadSource): Promise<void> {
+  if (metadata === undefined) return;
+  const memory = uploadMemory(metadata, name, source);
+  if ((await memory.load()) !== undefined) await memory.forget();
 }
 
 function reportMount(report: StepReporter, id: string, from: string): "mounted" {

@@ -1,5 +1,5 @@
 import { bytesSource, toBlob } from "../../bytes.ts";
-import { SlipwayError } from "../../errors.ts";
+import { isSlipwayError, SlipwayError } from "../../errors.ts";
 import type { OperationOptions } from "../../progress.ts";
 import type { UploadSource } from "../repository.ts";
 import type { RepositoryContext } from "../repository-context.ts";
@@ -109,7 +109,7 @@ class BlobUpload {
       await this.#memory.forget();
       return outcome;
     } catch (error) {
-      await this.#giveUp();
+      await this.#giveUp(error);
       throw error;
     } finally {
       await this.#cursor?.close().catch(() => undefined);
@@ -119,42 +119,44 @@ class BlobUpload {
   #preferredManner(): Manner {
     const { chunkSize, metadata } = this.#context.options;
     if (this.#source.size <= Math.min(chunkSize ?? WHOLE_LIMIT, WHOLE_LIMIT)) return "whole";
-    if (this.#manners.refusesChunks) return "stream";
+    if (this.#manners.refusesChunks) return this.#canStream() ? "stream" : "whole";
     const inChunks = chunkSize !== undefined || metadata !== undefined || this.#manners.largestChunk !== undefined;
     return inChunks || !this.#canStream() ? "chunks" : "stream";
   }
 
   #canStream(): boolean {
-    return this.#source.body instanceof Blob || streamsRequests();
+    return this.#source.body instanceof Blob || (streamsRequests() && !this.#manners.needsLength);
   }
 
-  /** Takes up what an earlier run left. */
+  /** Takes up what an earlier run left, rather than what was begun just now. */
   async #recall(): Promise<void> {
     const record = await this.#memory.load();
-    if (record === undefined || this.#session !== undefined) return;
-    const { path, offset } = record;
-    const remembered: UploadSession = { url: path, path, offset, minimumChunk: 0, resumed: true };
-    const session = await uploadStatus(this.#context, remembered, this.#source.digest, this.#operation).catch(
-      (error: unknown) => {
-        if (this.#operation.signal?.aborted) throw error;
-        return undefined;
-      },
-    );
+    if (record === undefined) return;
+    const { digest } = this.#source;
+    const remembered: UploadSession = { ...record, url: record.path, resumed: true };
+    const session = await uploadStatus(this.#context, remembered, digest, this.#operation).catch(() => {
+      this.#operation.signal?.throwIfAborted();
+      return undefined;
+    });
     if (session === undefined) return;
     if (!this.#isUsable(session)) {
-      await cancelUpload(this.#context, session, this.#source.digest);
+      await cancelUpload(this.#context, session, digest);
       return;
     }
     // Another run that wants to go on with the same upload finds the record changed, and this one likewise.
-    if (await this.#remember(session)) this.#session = session;
+    if ((await this.#remember(session)) !== "saved") return;
+    const begun = this.#session;
+    this.#session = session;
+    this.#onSent(session.offset);
+    if (begun !== undefined) await cancelUpload(this.#context, begun, digest);
   }
 
   #isUsable({ offset }: UploadSession): boolean {
     return offset > 0 && offset <= this.#source.size;
   }
 
-  async #remember({ path, offset }: UploadSession): Promise<boolean> {
-    return path !== undefined && (await this.#memory.save({ path, offset }));
+  async #remember({ path, offset, minimumChunk }: UploadSession): Promise<"saved" | "taken" | "none"> {
+    return path === undefined ? "none" : await this.#memory.save({ path, offset, minimumChunk });
   }
 
   /** Tries to bring all bytes over. What may pass is thrown, and everything begins again with asking how far it came. */
@@ -226,7 +228,7 @@ class BlobUpload {
         },
         body: await this.#body(offset, end - offset),
         scopes: [pushScope(this.#context)],
-        accept: [...DONE, ...this.#retractable(session)],
+        accept: [...DONE, ...this.#retractable(session, end - offset)],
         doing: this.#doing,
       },
       this.#operation,
@@ -249,7 +251,8 @@ class BlobUpload {
     this.#session = advanced;
     this.#confirm(advanced);
     this.#onSent(advanced.offset);
-    await this.#remember(advanced);
+    // Two that send to the same upload would only disturb each other.
+    if ((await this.#remember(advanced)) === "taken" && advanced.offset < size) this.#startAnew();
   }
 
   #partSize({ minimumChunk }: UploadSession): number {
@@ -259,16 +262,17 @@ class BlobUpload {
   }
 
   /** Refusals after which something else is tried. When there is nothing else, the transport makes errors of them. */
-  #retractable(session: UploadSession): readonly number[] {
+  #retractable(session: UploadSession, sent: number): readonly number[] {
     if (this.#anew >= ANEW_LIMIT || this.#disagreements >= DISAGREEMENT_LIMIT) return [];
     const lost = session.resumed || session.offset > 0 ? [404, 409, 410, 416] : [404, 416];
-    const tooLarge = this.#smallerChunk(session) === undefined ? [] : [413];
-    const manner = this.#manner === "whole" ? [] : [405, 411, 415, 501, ...(this.#manner === "chunks" ? [400] : [])];
-    return [...lost, ...tooLarge, ...manner];
+    const tooLarge = this.#smallerChunk(session, sent) === undefined ? [] : [413];
+    const lengthless = this.#manners.needsLength ? [] : [411];
+    const manner = this.#manner === "whole" ? [] : [405, 415, 501, ...(this.#manner === "chunks" ? [400] : [])];
+    return [...lost, ...tooLarge, ...lengthless, ...manner];
   }
 
-  #smallerChunk({ minimumChunk }: UploadSession, sent?: number): number | undefined {
-    const now = Math.min(sent ?? Number.POSITIVE_INFINITY, this.#manners.largestChunk ?? 4 * CHUNK, 4 * CHUNK);
+  #smallerChunk({ minimumChunk }: UploadSession, sent: number): number | undefined {
+    const now = Math.min(sent, this.#manners.largestChunk ?? 4 * CHUNK, 4 * CHUNK);
     const smaller = Math.floor(now / 4);
     return smaller < Math.max(SMALLEST_CHUNK, minimumChunk) ? undefined : smaller;
   }
@@ -278,6 +282,11 @@ class BlobUpload {
     switch (status) {
       case 413:
         this.#manners.largestChunk = this.#smallerChunk(session, sent);
+        this.#manner = "chunks";
+        break;
+      case 411:
+        // Some hosts do not tell the length of what they stream.
+        this.#manners.needsLength = true;
         this.#manner = "chunks";
         break;
       case 416:
@@ -372,19 +381,22 @@ class BlobUpload {
     if (body instanceof Blob) return body.slice(offset, offset + length);
     if (body instanceof Uint8Array) return body.subarray(offset, offset + length);
     const part = this.#cursor?.part(offset, length) ?? body;
-    return streamsRequests() ? part : await toBlob(part.open());
+    return this.#canStream() ? part : await toBlob(part.open());
   }
 
   /** After a failure: what can be gone on with stays and is remembered, all else is taken back. */
-  async #giveUp(): Promise<void> {
+  async #giveUp(error: unknown): Promise<void> {
     const session = this.#session;
-    if (session === undefined) {
-      await this.#memory.forget().catch(() => undefined);
-      return;
+    if (session !== undefined && !isFinal(error)) {
+      const remembered = await this.#remember(session).catch(() => "none");
+      if (remembered !== "none") return;
     }
-    const passing = this.#cursor?.failure === undefined;
-    if (passing && (await this.#remember(session).catch(() => false))) return;
     await this.#memory.forget().catch(() => undefined);
-    await cancelUpload(this.#context, session, this.#source.digest);
+    if (session !== undefined) await cancelUpload(this.#context, session, this.#source.digest);
   }
 }
+
+/** Whether an error says that the upload, as far as it is, is no good. */
+const isFinal = (error: unknown): boolean =>
+  isSlipwayError(error) &&
+  ["DIGEST_MISMATCH", "SIZE_MISMATCH", "INVALID_RESPONSE", "OUT_OF_RANGE"].includes(error.code);

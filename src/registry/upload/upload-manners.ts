@@ -4,6 +4,8 @@ export interface UploadManners {
   refusesChunks: boolean;
   /** It does not begin an upload where a mount without a repository is asked for. */
   refusesAnonymousMounts: boolean;
+  /** It takes no body whose length it is not told beforehand. */
+  needsLength: boolean;
   /** Bytes; it called a larger request too large. */
   largestChunk: number | undefined;
 }
@@ -12,5 +14,6 @@ export interface UploadManners {
 export const newManners = (): UploadManners => ({
   refusesChunks: false,
   refusesAnonymousMounts: false,
+  needsLength: false,
   largestChunk: undefined,
 });
