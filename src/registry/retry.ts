@@ -156,6 +156,10 @@ const plural = (tries: number): string => (tries === 1 ? "1 more try" : `${tries
 /** The last error, saying that nothing more is tried. */
 function givenUp(error: unknown, why: string): unknown {
   if (!(error instanceof SlipwayError)) return error;
+  if (why === "") {
+    spent.add(error);
+    return error;
+  }
   const last = new SlipwayError(error.code, `${error.message}${why}`, { cause: error });
   spent.add(last);
   return last;
