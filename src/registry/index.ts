@@ -4,6 +4,7 @@
  * @module
  */
 
+export { createRegistry } from "./create-registry.ts";
 export type { CredentialProvider, RegistryCredentials } from "./credentials.ts";
 export type { Registry, RegistryOptions, RegistryTimers, RetryOptions } from "./registry.ts";
 export type { FetchedManifest, Repository, UploadOutcome, UploadSource } from "./repository.ts";

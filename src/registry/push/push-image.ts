@@ -40,19 +40,22 @@ export async function pushImage(
       `Cannot push ${formatReference(reference)}: the image has digest ${digest}`,
     );
   }
+  const { concurrency = CONCURRENCY } = options;
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+    throw new SlipwayError("INVALID_ARGUMENT", `Cannot push ${concurrency} blobs at a time: at least 1 is needed`);
+  }
   const tag = options.byDigest === true ? undefined : reference.tag;
   const { domain, path } = reference;
   const name = formatReference(tag === undefined ? { domain, path, digest } : { domain, path, tag });
   const step = `pushing ${name}`;
   return await runStep(options.onProgress, { id: step, name: step }, async (report) => {
     const operation: OperationOptions = { signal: options.signal, onProgress: within(step, options) };
-    const { signal, include } = { ...options };
+    const { signal, include } = options;
     const graph = await readGraph(image.content, image.descriptor, { signal, include });
     if (graph.manifests.length === 0 && graph.excluded.length > 0) {
       throw new SlipwayError("NOT_FOUND", `Cannot push ${name}: the image is for none of the platforms`);
     }
     const blobs = blobsOf(graph);
-    const { concurrency = CONCURRENCY } = options;
     const outcomes = await mapConcurrently(blobs, concurrency, signal, (blob, shared) =>
       pushBlob(repository, image.content, reference, blob, { ...operation, signal: shared }),
     );

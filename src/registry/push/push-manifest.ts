@@ -7,7 +7,8 @@ import { parseManifest } from "../../oci/manifest.ts";
 import { isIndex, isManifest } from "../../oci/media-types.ts";
 import { isTag } from "../../oci/reference.ts";
 import type { OperationOptions } from "../../progress.ts";
-import { DONE, pushScope, type UploadContext } from "../upload/upload-context.ts";
+import type { RepositoryContext } from "../repository-context.ts";
+import { DONE, pushScope } from "../upload/push-request.ts";
 import { addReferrer } from "./referrers-tag.ts";
 
 /**
@@ -16,7 +17,7 @@ import { addReferrer } from "./referrers-tag.ts";
  * @throws SlipwayError `INVALID_REFERENCE`, `DIGEST_MISMATCH`, `INVALID_RESPONSE`, `INVALID_DOCUMENT`, and as the transport
  */
 export async function pushManifest(
-  context: UploadContext,
+  context: RepositoryContext,
   bytes: Uint8Array<ArrayBuffer>,
   mediaType: string,
   reference: string,
@@ -34,7 +35,7 @@ export async function pushManifest(
 
 /** @returns the subject's digest, if the registry lists its referrers by itself */
 export async function putManifest(
-  context: UploadContext,
+  context: RepositoryContext,
   bytes: Uint8Array<ArrayBuffer>,
   { mediaType, digest }: Descriptor,
   reference: string,
@@ -76,7 +77,7 @@ export async function putManifest(
 }
 
 /** The digest of what is pushed, which is the reference if that is a digest. */
-function digestFor({ hasher, name }: UploadContext, bytes: Uint8Array, reference: string): Digest {
+function digestFor({ hasher, name }: RepositoryContext, bytes: Uint8Array, reference: string): Digest {
   const wanted = isDigest(reference) ? reference : undefined;
   if (wanted === undefined && !isTag(reference)) {
     throw new SlipwayError(

@@ -6,7 +6,8 @@ import { type Index, parseIndex, serialiseIndex } from "../../oci/image-index.ts
 import { DOCUMENT_LIMIT } from "../../oci/json/parse.ts";
 import { OCI_TYPES } from "../../oci/media-types.ts";
 import type { OperationOptions } from "../../progress.ts";
-import { pushScope, type UploadContext } from "../upload/upload-context.ts";
+import type { RepositoryContext } from "../repository-context.ts";
+import { pushScope } from "../upload/push-request.ts";
 import { putManifest } from "./push-manifest.ts";
 
 /** The tag under which referrers of a digest are listed where a registry has no API for them: `sha256-HEX`, at most 64 digits. */
@@ -22,7 +23,7 @@ const changing = new WeakMap<object, Map<string, Promise<unknown>>>();
  * @throws SlipwayError `INVALID_DOCUMENT` if something else than a list is there
  */
 export async function addReferrer(
-  context: UploadContext,
+  context: RepositoryContext,
   subject: Descriptor,
   referrer: Descriptor,
   operation: OperationOptions,
@@ -43,7 +44,7 @@ export async function addReferrer(
 }
 
 async function changeList(
-  context: UploadContext,
+  context: RepositoryContext,
   tag: string,
   referrer: Descriptor,
   operation: OperationOptions,
@@ -58,7 +59,7 @@ async function changeList(
   await putManifest(context, bytes, { mediaType: OCI_TYPES.index, digest, size: bytes.byteLength }, tag, operation);
 }
 
-async function fetchList(context: UploadContext, tag: string, operation: OperationOptions): Promise<Index> {
+async function fetchList(context: RepositoryContext, tag: string, operation: OperationOptions): Promise<Index> {
   const { transport, name, path } = context;
   const doing = `fetch referrers ${name}:${tag}`;
   return await transport.retry(

@@ -1,8 +1,10 @@
 import type { OperationOptions } from "../../progress.ts";
 import type { UploadSource } from "../repository.ts";
+import type { RepositoryContext } from "../repository-context.ts";
 import type { RegistryResponse } from "../transport.ts";
 import { expectBlob } from "./blob-presence.ts";
-import { DONE, pushScope, type UploadContext } from "./upload-context.ts";
+import { DONE, pushScope } from "./push-request.ts";
+import type { UploadManners } from "./upload-manners.ts";
 import { type BegunUpload, cancelUpload, sessionOf, type UploadSession } from "./upload-session.ts";
 
 /** How many repositories are tried: each costs a request, and if the first few have lost a blob, all may have. */
@@ -19,7 +21,7 @@ export type MountedBlob =
  * cannot be mounted is uploaded. A registry that does not mount begins an upload instead, which is not wasted.
  */
 export async function mountBlob(
-  context: UploadContext,
+  context: RepositoryContext,
   blob: Pick<UploadSource, "digest" | "size">,
   repositories: readonly string[],
   operation: OperationOptions,
@@ -39,7 +41,7 @@ export async function mountBlob(
 }
 
 async function mountFrom(
-  context: UploadContext,
+  context: RepositoryContext,
   blob: Pick<UploadSource, "digest" | "size">,
   from: string,
   operation: OperationOptions,
@@ -60,34 +62,36 @@ async function mountFrom(
 }
 
 /**
- * Asks for an upload, with the digest: a registry that has the blob in a repository that this user may read can mount it, without
- * being told which (distribution-spec, end-11 without `from`). All others pass it by.
+ * Asks for an upload, with the digest: a registry that has the blob in a repository that this user may read can mount it without
+ * being told which (distribution-spec, end-11 without `from`). Most pass it by; one that takes offence is asked without it.
  */
 export async function beginUpload(
-  context: UploadContext,
+  context: RepositoryContext,
   blob: Pick<UploadSource, "digest" | "size">,
+  manners: Pick<UploadManners, "refusesAnonymousMounts">,
   operation: OperationOptions,
 ): Promise<BegunUpload> {
   const { transport, name, path } = context;
   const doing = `upload blob ${name}@${blob.digest}`;
-  const url = `/v2/${path}/blobs/uploads/`;
-  const request = {
-    method: "POST",
-    scopes: [pushScope(context)],
-    doing,
-  } as const;
-  const refusals = [400, 404, 405, 501];
-  const anonymous = await transport.sendOnce(
-    { ...request, url: `${url}?mount=${encodeURIComponent(blob.digest)}`, accept: [...DONE, ...refusals] },
-    operation,
-  );
-  if (!refusals.includes(anonymous.status)) return await begun(context, blob, anonymous, doing, operation);
-  await anonymous.cancel();
-  return await begun(context, blob, await transport.sendOnce({ ...request, url }, operation), doing, operation);
+  const begin = async (query: string): Promise<BegunUpload> => {
+    const url = `/v2/${path}/blobs/uploads/${query}`;
+    const scopes = [pushScope(context)];
+    const response = await transport.sendOnce({ method: "POST", url, scopes, accept: DONE, doing }, operation);
+    return await begun(context, blob, response, doing, operation);
+  };
+  if (!manners.refusesAnonymousMounts) {
+    try {
+      return await begin(`?mount=${encodeURIComponent(blob.digest)}`);
+    } catch {
+      operation.signal?.throwIfAborted();
+      manners.refusesAnonymousMounts = true;
+    }
+  }
+  return await begin("");
 }
 
 async function begun(
-  context: UploadContext,
+  context: RepositoryContext,
   blob: Pick<UploadSource, "digest" | "size">,
   response: RegistryResponse,
   doing: string,

@@ -1,8 +1,10 @@
 import { SlipwayError } from "../../errors.ts";
 import { type Digest, digestAlgorithm, isDigest } from "../../oci/digest.ts";
 import type { OperationOptions } from "../../progress.ts";
+import type { RepositoryContext } from "../repository-context.ts";
+import { lengthOf } from "../repository-context.ts";
 import type { RegistryResponse } from "../transport.ts";
-import { pushScope, type UploadContext } from "./upload-context.ts";
+import { pushScope } from "./push-request.ts";
 
 /** What is looked for. */
 interface Blob {
@@ -10,9 +12,12 @@ interface Blob {
   readonly size: number;
 }
 
-/** Whether the repository has a blob. A registry that does not tell, or names another size, is sent the blob: it checks the digest. */
+/**
+ * Whether the repository has a blob. A registry that does not tell is sent it: it takes what it has once more.
+ * @throws SlipwayError `SIZE_MISMATCH` if it has it with another size than it is to be pushed with
+ */
 export async function hasBlob(
-  context: UploadContext,
+  context: RepositoryContext,
   { digest, size }: Blob,
   operation: OperationOptions,
 ): Promise<boolean> {
@@ -28,8 +33,13 @@ export async function hasBlob(
   );
   await response.cancel();
   if (response.status !== 200) return false;
-  const length = response.headers.get("content-length");
-  return length === null || length === "0" || length === String(size);
+  const there = lengthOf(response.headers);
+  // Some say 0 of everything, as an answer to HEAD has no body.
+  if (there === undefined || there === 0 || there === size) return true;
+  throw new SlipwayError(
+    "SIZE_MISMATCH",
+    `Cannot push blob ${context.name}@${digest}: the registry has it with ${there} bytes instead of ${size}`,
+  );
 }
 
 /**
@@ -37,7 +47,7 @@ export async function hasBlob(
  * @throws SlipwayError `DIGEST_MISMATCH` if it took it for another, `INVALID_RESPONSE` if it does not have it
  */
 export async function expectBlob(
-  context: UploadContext,
+  context: RepositoryContext,
   blob: Blob,
   response: RegistryResponse,
   doing: string,

@@ -1,14 +1,16 @@
 import { bytesSource, toBlob } from "../../bytes.ts";
-import { SlipwayError } from "../../errors.ts";
+import { isSlipwayError, SlipwayError } from "../../errors.ts";
 import type { OperationOptions } from "../../progress.ts";
 import type { UploadSource } from "../repository.ts";
+import type { RepositoryContext } from "../repository-context.ts";
 import type { RegistryResponse, RequestBody } from "../transport.ts";
 import { beginUpload } from "./begin-upload.ts";
 import { expectBlob, hasBlob } from "./blob-presence.ts";
+import { DONE, pushScope } from "./push-request.ts";
 import { streamsRequests } from "./request-streams.ts";
 import { SourceCursor } from "./source-cursor.ts";
-import { DONE, pushScope, type UploadContext } from "./upload-context.ts";
 import { withDigest } from "./upload-location.ts";
+import type { UploadManners } from "./upload-manners.ts";
 import { NO_MEMORY, type UploadMemory, uploadMemory } from "./upload-record.ts";
 import { advancedSession, cancelUpload, type UploadSession, uploadStatus } from "./upload-session.ts";
 
@@ -31,16 +33,8 @@ const CHUNK = 16 * 1024 * 1024;
 /** Chunks are not made smaller than this when a registry calls them too large. */
 const SMALLEST_CHUNK = 256 * 1024;
 /** How often an upload is begun anew because the registry lost or refused it, and how often it may count otherwise than we do. */
-const ANEW_LIMIT = 6;
+const ANEW_LIMIT = 4;
 const DISAGREEMENT_LIMIT = 4;
-
-/** What a registry is known to refuse, for all uploads to it. */
-export interface UploadManners {
-  /** It takes no chunks. */
-  refusesChunks: boolean;
-  /** It called a larger one too large. */
-  largestChunk: number | undefined;
-}
 
 /**
  * Uploads a blob that the repository does not have, from where an earlier run or a cut connection left off.
@@ -48,7 +42,7 @@ export interface UploadManners {
  * @returns `mounted` if the registry found the blob by itself when it was asked for an upload
  */
 export async function uploadBlob(
-  context: UploadContext,
+  context: RepositoryContext,
   source: UploadSource,
   begun: UploadSession | undefined,
   manners: UploadManners,
@@ -60,7 +54,7 @@ export async function uploadBlob(
 }
 
 class BlobUpload {
-  readonly #context: UploadContext;
+  readonly #context: RepositoryContext;
   readonly #source: UploadSource;
   readonly #manners: UploadManners;
   readonly #onSent: (bytes: number) => void;
@@ -75,7 +69,7 @@ class BlobUpload {
   #disagreements = 0;
 
   constructor(
-    context: UploadContext,
+    context: RepositoryContext,
     source: UploadSource,
     begun: UploadSession | undefined,
     manners: UploadManners,
@@ -89,14 +83,14 @@ class BlobUpload {
     this.#onSent = onSent;
     this.#operation = operation;
     this.#doing = `upload blob ${context.name}@${source.digest}`;
-    const { body, size, digest } = source;
+    const { body, digest } = source;
     if (!(body instanceof Blob)) {
       this.#cursor = new SourceCursor(body instanceof Uint8Array ? bytesSource(body) : body, digest, onSent);
     }
+    this.#manner = this.#preferredManner();
     const { metadata } = context.options;
     this.#memory =
-      metadata === undefined || size <= WHOLE_LIMIT ? NO_MEMORY : uploadMemory(metadata, context.name, source);
-    this.#manner = this.#preferredManner();
+      metadata === undefined || this.#manner === "whole" ? NO_MEMORY : uploadMemory(metadata, context.name, source);
   }
 
   async run(): Promise<"mounted" | "uploaded"> {
@@ -115,7 +109,7 @@ class BlobUpload {
       await this.#memory.forget();
       return outcome;
     } catch (error) {
-      await this.#giveUp();
+      await this.#giveUp(error);
       throw error;
     } finally {
       await this.#cursor?.close().catch(() => undefined);
@@ -125,42 +119,44 @@ class BlobUpload {
   #preferredManner(): Manner {
     const { chunkSize, metadata } = this.#context.options;
     if (this.#source.size <= Math.min(chunkSize ?? WHOLE_LIMIT, WHOLE_LIMIT)) return "whole";
-    if (this.#manners.refusesChunks) return "stream";
+    if (this.#manners.refusesChunks) return this.#canStream() ? "stream" : "whole";
     const inChunks = chunkSize !== undefined || metadata !== undefined || this.#manners.largestChunk !== undefined;
     return inChunks || !this.#canStream() ? "chunks" : "stream";
   }
 
   #canStream(): boolean {
-    return this.#source.body instanceof Blob || streamsRequests();
+    return this.#source.body instanceof Blob || (streamsRequests() && !this.#manners.needsLength);
   }
 
-  /** Takes up what an earlier run left. */
+  /** Takes up what an earlier run left, rather than what was begun just now. */
   async #recall(): Promise<void> {
     const record = await this.#memory.load();
-    if (record === undefined || this.#session !== undefined) return;
-    const { path, offset } = record;
-    const remembered: UploadSession = { url: path, path, offset, minimumChunk: 0, resumed: true };
-    const session = await uploadStatus(this.#context, remembered, this.#source.digest, this.#operation).catch(
-      (error: unknown) => {
-        if (this.#operation.signal?.aborted) throw error;
-        return undefined;
-      },
-    );
+    if (record === undefined) return;
+    const { digest } = this.#source;
+    const remembered: UploadSession = { ...record, url: record.path, resumed: true };
+    const session = await uploadStatus(this.#context, remembered, digest, this.#operation).catch(() => {
+      this.#operation.signal?.throwIfAborted();
+      return undefined;
+    });
     if (session === undefined) return;
     if (!this.#isUsable(session)) {
-      await cancelUpload(this.#context, session, this.#source.digest);
+      await cancelUpload(this.#context, session, digest);
       return;
     }
     // Another run that wants to go on with the same upload finds the record changed, and this one likewise.
-    if (await this.#remember(session)) this.#session = session;
+    if ((await this.#remember(session)) !== "saved") return;
+    const begun = this.#session;
+    this.#session = session;
+    this.#onSent(session.offset);
+    if (begun !== undefined) await cancelUpload(this.#context, begun, digest);
   }
 
   #isUsable({ offset }: UploadSession): boolean {
     return offset > 0 && offset <= this.#source.size;
   }
 
-  async #remember({ path, offset }: UploadSession): Promise<boolean> {
-    return path !== undefined && (await this.#memory.save({ path, offset }));
+  async #remember({ path, offset, minimumChunk }: UploadSession): Promise<"saved" | "taken" | "none"> {
+    return path === undefined ? "none" : await this.#memory.save({ path, offset, minimumChunk });
   }
 
   /** Tries to bring all bytes over. What may pass is thrown, and everything begins again with asking how far it came. */
@@ -173,7 +169,7 @@ class BlobUpload {
       }
       for (;;) {
         if (this.#session === undefined) {
-          const begun = await beginUpload(this.#context, this.#source, this.#operation);
+          const begun = await beginUpload(this.#context, this.#source, this.#manners, this.#operation);
           if (begun.kind === "mounted") return "mounted";
           this.#session = begun.session;
         }
@@ -232,7 +228,7 @@ class BlobUpload {
         },
         body: await this.#body(offset, end - offset),
         scopes: [pushScope(this.#context)],
-        accept: [...DONE, ...this.#retractable(session)],
+        accept: [...DONE, ...this.#retractable(session, end - offset)],
         doing: this.#doing,
       },
       this.#operation,
@@ -243,7 +239,10 @@ class BlobUpload {
       return;
     }
     const advanced = advancedSession(session, response, end, this.#doing);
-    if (advanced.offset !== end) this.#disagree(`it has ${advanced.offset} bytes after it was sent ${end}`);
+    if (advanced.offset !== end) {
+      this.#disagree(`it has ${advanced.offset} bytes after it was sent ${end}`);
+      if (this.#manner === "stream") this.#humbler();
+    }
     if (!this.#isUsable(advanced)) {
       this.#startAnew();
       await cancelUpload(this.#context, advanced, digest);
@@ -252,7 +251,8 @@ class BlobUpload {
     this.#session = advanced;
     this.#confirm(advanced);
     this.#onSent(advanced.offset);
-    await this.#remember(advanced);
+    // Two that send to the same upload would only disturb each other.
+    if ((await this.#remember(advanced)) === "taken" && advanced.offset < size) this.#startAnew();
   }
 
   #partSize({ minimumChunk }: UploadSession): number {
@@ -262,16 +262,17 @@ class BlobUpload {
   }
 
   /** Refusals after which something else is tried. When there is nothing else, the transport makes errors of them. */
-  #retractable(session: UploadSession): readonly number[] {
+  #retractable(session: UploadSession, sent: number): readonly number[] {
     if (this.#anew >= ANEW_LIMIT || this.#disagreements >= DISAGREEMENT_LIMIT) return [];
     const lost = session.resumed || session.offset > 0 ? [404, 409, 410, 416] : [404, 416];
-    const tooLarge = this.#smallerChunk(session) === undefined ? [] : [413];
-    const manner = this.#manner === "whole" ? [] : [405, 411, 415, 501, ...(this.#manner === "chunks" ? [400] : [])];
-    return [...lost, ...tooLarge, ...manner];
+    const tooLarge = this.#smallerChunk(session, sent) === undefined ? [] : [413];
+    const lengthless = this.#manners.needsLength ? [] : [411];
+    const manner = this.#manner === "whole" ? [] : [405, 415, 501, ...(this.#manner === "chunks" ? [400] : [])];
+    return [...lost, ...tooLarge, ...lengthless, ...manner];
   }
 
-  #smallerChunk({ minimumChunk }: UploadSession, sent?: number): number | undefined {
-    const now = Math.min(sent ?? Number.POSITIVE_INFINITY, this.#manners.largestChunk ?? 4 * CHUNK, 4 * CHUNK);
+  #smallerChunk({ minimumChunk }: UploadSession, sent: number): number | undefined {
+    const now = Math.min(sent, this.#manners.largestChunk ?? 4 * CHUNK, 4 * CHUNK);
     const smaller = Math.floor(now / 4);
     return smaller < Math.max(SMALLEST_CHUNK, minimumChunk) ? undefined : smaller;
   }
@@ -281,6 +282,11 @@ class BlobUpload {
     switch (status) {
       case 413:
         this.#manners.largestChunk = this.#smallerChunk(session, sent);
+        this.#manner = "chunks";
+        break;
+      case 411:
+        // Some hosts do not tell the length of what they stream.
+        this.#manners.needsLength = true;
         this.#manner = "chunks";
         break;
       case 416:
@@ -334,7 +340,7 @@ class BlobUpload {
     const { offset } = session;
     const body = offset < size || size === 0 ? await this.#body(offset, size - offset) : undefined;
     // What another run or a broken request left there may be something else than it should.
-    const suspicious = (session.resumed && this.#anew < ANEW_LIMIT) || false;
+    const retractable = this.#anew >= ANEW_LIMIT ? [] : [404, 409, 410, 416, ...(session.resumed ? [400] : [])];
     const response = await this.#context.transport.sendOnce(
       {
         method: "PUT",
@@ -342,7 +348,7 @@ class BlobUpload {
         headers: { "Content-Type": "application/octet-stream" },
         ...(body !== undefined && { body }),
         scopes: [pushScope(this.#context)],
-        accept: [...DONE, ...(suspicious ? [400, 404, 409, 410, 416] : []), ...this.#tooLargeWhole(session, body)],
+        accept: [...DONE, ...retractable, ...this.#tooLargeWhole(session, body)],
         doing: this.#doing,
       },
       this.#operation,
@@ -375,19 +381,22 @@ class BlobUpload {
     if (body instanceof Blob) return body.slice(offset, offset + length);
     if (body instanceof Uint8Array) return body.subarray(offset, offset + length);
     const part = this.#cursor?.part(offset, length) ?? body;
-    return streamsRequests() ? part : await toBlob(part.open());
+    return this.#canStream() ? part : await toBlob(part.open());
   }
 
   /** After a failure: what can be gone on with stays and is remembered, all else is taken back. */
-  async #giveUp(): Promise<void> {
+  async #giveUp(error: unknown): Promise<void> {
     const session = this.#session;
-    if (session === undefined) {
-      await this.#memory.forget().catch(() => undefined);
-      return;
+    if (session !== undefined && !isFinal(error)) {
+      const remembered = await this.#remember(session).catch(() => "none");
+      if (remembered !== "none") return;
     }
-    const passing = this.#cursor?.failure === undefined;
-    if (passing && (await this.#remember(session).catch(() => false))) return;
     await this.#memory.forget().catch(() => undefined);
-    await cancelUpload(this.#context, session, this.#source.digest);
+    if (session !== undefined) await cancelUpload(this.#context, session, this.#source.digest);
   }
 }
+
+/** Whether an error says that the upload, as far as it is, is no good. */
+const isFinal = (error: unknown): boolean =>
+  isSlipwayError(error) &&
+  ["DIGEST_MISMATCH", "SIZE_MISMATCH", "INVALID_RESPONSE", "OUT_OF_RANGE"].includes(error.code);

@@ -19,6 +19,14 @@ export function uploadLocation({ headers, url }: RegistryResponse, doing: string
   if (!/^https?:$/.test(resolved.protocol) || resolved.username !== "" || resolved.password !== "") {
     throw notAnAddress(location, doing);
   }
+  const from = new URL(url);
+  // Behind a proxy that ends TLS, registries name themselves by http.
+  if (resolved.protocol === "http:" && from.protocol === "https:" && resolved.hostname === from.hostname) {
+    if (resolved.port === "" || resolved.port === from.port) {
+      resolved.protocol = from.protocol;
+      resolved.port = from.port;
+    }
+  }
   resolved.hash = "";
   return resolved.href;
 }

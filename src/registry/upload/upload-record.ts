@@ -9,6 +9,8 @@ export interface UploadRecord {
   readonly path: string;
   /** Bytes that the registry confirmed. */
   readonly offset: number;
+  /** Bytes that every chunk but the last must have. */
+  readonly minimumChunk: number;
 }
 
 /** Remembers one blob's upload beyond the end of the program. */
@@ -17,9 +19,10 @@ export interface UploadMemory {
   load(): Promise<UploadRecord | undefined>;
   /**
    * Creates or replaces the record.
-   * @returns false if another run has replaced it since: then it is that one's, and is let be from now on
+   * @returns `taken` when another run has taken it over, to go on with the same upload; after that, and if another run's was there
+   *   from the beginning, `none`: it is that one's, and is let be
    */
-  save(record: UploadRecord): Promise<boolean>;
+  save(record: UploadRecord): Promise<"saved" | "taken" | "none">;
   /** Removes the record, unless it is another run's. */
   forget(): Promise<void>;
 }
@@ -40,7 +43,8 @@ export function uploadMemory(
   const identity = { repository, digest, size };
   let last: Uint8Array | undefined;
   let runs = 0;
-  let lost = false;
+  let own = false;
+  let others = false;
   return {
     async load() {
       last = await metadata.get(key);
@@ -48,18 +52,21 @@ export function uploadMemory(
       runs = read?.runs ?? 0;
       return read;
     },
-    async save({ path, offset }) {
-      if (lost) return false;
+    async save({ path, offset, minimumChunk }) {
+      if (others) return "none";
       // With the number of runs two that go on with the same upload write different records: only the first succeeds.
-      const value = encode({ ...identity, path, offset, runs: runs + 1 });
-      if (last !== undefined && bytesEqual(last, value)) return true;
-      lost = !(await metadata.compareAndSet(key, last, value));
-      if (lost) return false;
-      last = value;
-      return true;
+      const value = encode({ ...identity, path, offset, minimumChunk, runs: runs + 1 });
+      if (last !== undefined && bytesEqual(last, value)) return "saved";
+      if (await metadata.compareAndSet(key, last, value)) {
+        last = value;
+        own = true;
+        return "saved";
+      }
+      others = true;
+      return own ? "taken" : "none";
     },
     async forget() {
-      if (lost || last === undefined) return;
+      if (others || last === undefined) return;
       await metadata.compareAndSet(key, last, undefined);
       last = undefined;
     },
@@ -69,7 +76,7 @@ export function uploadMemory(
 /** For who has no store. */
 export const NO_MEMORY: UploadMemory = {
   load: async () => undefined,
-  save: async () => false,
+  save: async () => "none",
   forget: async () => undefined,
 };
 
@@ -89,9 +96,10 @@ function readRecord(
   if (typeof value !== "object" || value === null) return undefined;
   const record: Readonly<Record<string, unknown>> = { ...value };
   if (record.repository !== repository || record.digest !== digest || record.size !== size) return undefined;
-  const { path, offset, runs } = record;
-  if (typeof path !== "string" || !isPlainPath(path) || !isCount(offset) || !isCount(runs)) return undefined;
-  return offset <= size ? { path, offset, runs } : undefined;
+  const { path, offset, minimumChunk, runs } = record;
+  if (typeof path !== "string" || !isPlainPath(path)) return undefined;
+  if (!isCount(offset) || !isCount(minimumChunk) || !isCount(runs) || offset > size) return undefined;
+  return { path, offset, minimumChunk, runs };
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;

@@ -1,8 +1,9 @@
 import { SlipwayError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { OperationOptions } from "../../progress.ts";
+import type { RepositoryContext } from "../repository-context.ts";
 import type { RegistryResponse } from "../transport.ts";
-import { DONE, pushScope, type UploadContext } from "./upload-context.ts";
+import { DONE, pushScope } from "./push-request.ts";
 import { pathAt, uploadLocation } from "./upload-location.ts";
 import { uploadedBytes } from "./upload-range.ts";
 
@@ -64,7 +65,7 @@ export function advancedSession(
  * @returns undefined if it does not know the upload (any more), or does not say
  */
 export async function uploadStatus(
-  context: UploadContext,
+  context: RepositoryContext,
   session: UploadSession,
   digest: Digest,
   operation: OperationOptions,
@@ -90,7 +91,7 @@ export async function uploadStatus(
 const CANCEL_PATIENCE = 5_000;
 
 /** Tells the registry to forget an upload. It does so by itself some day, so whatever goes wrong here is no matter. */
-export async function cancelUpload(context: UploadContext, session: UploadSession, digest: Digest): Promise<void> {
+export async function cancelUpload(context: RepositoryContext, session: UploadSession, digest: Digest): Promise<void> {
   try {
     const response = await context.transport.sendOnce(
       {

@@ -10,7 +10,7 @@ import {
   type TestRegistry,
   type TestRegistryOptions,
 } from "../../support/registry-server/test-registry.ts";
-import { type SampleImage, sampleImage } from "../../support/sample-image.ts";
+import { blobBytes, type SampleImage, sampleImage, storedDigests } from "../../support/sample-image.ts";
 import { type VirtualTimers, virtualTimers } from "./virtual-timers.ts";
 
 /** A registry that may misbehave, and a client of it that has credentials to lose. */
@@ -41,7 +41,11 @@ export const USERNAME = "user";
 export const PASSWORD = "secret";
 
 /** Starts one; it ends with the test. */
-export async function hostileGround({ server: how = {}, client = {}, https = false }: HostileOptions = {}) {
+export async function hostileGround({
+  server: how = {},
+  client = {},
+  https = false,
+}: HostileOptions = {}): Promise<HostileGround> {
   let on: TestRegistryOptions["on"];
   const server = await startTestRegistry({
     auth: { kind: "basic", username: USERNAME, password: PASSWORD },
@@ -71,7 +75,7 @@ export async function hostileGround({ server: how = {}, client = {}, https = fal
   const trusted = https
     ? ["https://registry.example", "https://token.example"]
     : [`http://${server.host}`, `http://${server.tokenHost}`];
-  const ground: HostileGround = {
+  return {
     server,
     host,
     registry: create(),
@@ -86,10 +90,23 @@ export async function hostileGround({ server: how = {}, client = {}, https = fal
       ),
     client: create,
   };
-  return ground;
 }
 
-/** Pushes an image with two layers of some kilobytes to `hello:1`, before anything goes wrong. */
+/** Puts an image with two layers of some kilobytes into the server as `hello:1`, without any request. */
+export async function seedSample({ server }: HostileGround): Promise<SampleImage> {
+  const image = await bulkySample();
+  const { blobs, manifests, tags } = server.repositories.of("hello");
+  const { digest, mediaType } = image.descriptor;
+  for (const stored of await storedDigests(image.content)) {
+    const bytes = await blobBytes(image.content, stored);
+    if (stored === digest) manifests.set(stored, { mediaType, bytes });
+    else blobs.set(stored, bytes);
+  }
+  tags.set("1", digest);
+  return image;
+}
+
+/** Pushes the same. */
 export async function pushSample({ registry, host }: HostileGround): Promise<SampleImage> {
   const image = await bulkySample();
   await registry.push(image, `${host}/hello:1`);
@@ -136,8 +153,8 @@ export const any: Match = () => true;
 export function when(
   match: Match,
   fault: Fault | ((request: RecordedRequest) => Fault),
-  times = Number.POSITIVE_INFINITY,
-) {
+  times: number = Number.POSITIVE_INFINITY,
+): (request: RecordedRequest) => Fault | "ok" {
   let count = 0;
   return (request: RecordedRequest): Fault | "ok" => {
     if (request.server === "registry" && request.headers.authorization === undefined) return "ok";
@@ -148,7 +165,7 @@ export function when(
 }
 
 /** A fault for every so-manieth request that matches. */
-export function everyNth(match: Match, nth: number, fault: Fault) {
+export function everyNth(match: Match, nth: number, fault: Fault): (request: RecordedRequest) => Fault | "ok" {
   let count = 0;
   return (request: RecordedRequest): Fault | "ok" => (match(request) && ++count % nth === 0 ? fault : "ok");
 }
