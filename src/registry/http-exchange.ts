@@ -79,7 +79,13 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
       };
       // Not called as a method: browsers refuse that.
       const send = ownFetch ?? fetch;
-      const response = await flight.wait(send(url.href, init)).catch((error: unknown) => {
+      const sending = send(url.href, init);
+      // Not every fetch listens to the signal: an answer that nobody waits for any more is let go of.
+      sending.then(
+        (late) => (flight.signal.aborted ? late.body?.cancel().catch(() => undefined) : undefined),
+        () => undefined,
+      );
+      const response = await flight.wait(sending).catch((error: unknown) => {
         signal?.throwIfAborted();
         const failure = body.failure();
         throw failure === undefined ? networkError(error, request) : failure.error;
