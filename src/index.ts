@@ -156,15 +156,36 @@ export {
   type StreamHasherFactory,
 } from "./hash/index.ts";
 export { createMemoryImageStore, type Image, type ImageStore } from "./images/index.ts";
+export {
+  type AnnotationChanges,
+  type AppendedLayer,
+  type BaseAnnotations,
+  type CreateLayerOptions,
+  createLayer,
+  type ImageChanges,
+  type MutatedImage,
+  type MutateOptions,
+  mutateImage,
+  type OriginalImage,
+  type Rebase,
+  readBaseAnnotations,
+  rebaseImage,
+} from "./mutate/index.ts";
 export type {
   Annotations,
   Descriptor,
   Digest,
   DigestAlgorithm,
+  Healthcheck,
+  History,
+  ImageConfig,
   JsonMap,
   JsonNumber,
   JsonValue,
   Platform,
+  RootFS,
+  RuntimeConfig,
+  SetMember,
 } from "./oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "./progress.ts";
 export {

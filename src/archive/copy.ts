@@ -45,7 +45,8 @@ export async function copyImage(
   }
   const name = `copying image ${descriptor.digest}`;
   return await runStep(onProgress, { id: name, name }, async (report) => {
-    const graph = await readGraph(from, descriptor, { signal, include: forPlatforms(platforms) });
+    const documents = from.remote ? nearest(to, from) : from;
+    const graph = await readGraph(documents, descriptor, { signal, include: forPlatforms(platforms) });
     if (graph.manifests.length === 0 && graph.excluded.length > 0) {
       throw new SlipwayError("NOT_FOUND", `Cannot copy image ${descriptor.digest}: it is for none of the platforms`);
     }
@@ -70,6 +71,20 @@ export async function copyImage(
     }
     return graph;
   });
+}
+
+/** What `near` has is read there, which spares requests. */
+function nearest(near: ContentProvider, far: ContentProvider): ContentProvider {
+  return {
+    hasher: near.hasher,
+    info: (digest, operation) => far.info(digest, operation),
+    async *open(digest, range, operation) {
+      const has = await near.info(digest, operation).catch((error: unknown) => {
+        if (!isSlipwayError(error, "NOT_FOUND")) throw error;
+      });
+      yield* (has === undefined ? far : near).open(digest, range, operation);
+    },
+  };
 }
 
 /** Copies one blob, if it is not there, as a step. @param advance told of bytes that are done; negative where a blob begins anew */

@@ -1,11 +1,14 @@
 import type { Command } from "commander";
 import type { ConfigWords } from "../frontend/index.ts";
 import { collect } from "./collect.ts";
+import { INSECURE } from "./common-flags.ts";
 
 /** The flags of `slipway build` as commander has them. */
 export interface BuildFlags extends ConfigWords {
   readonly tag?: readonly string[];
   readonly from?: string;
+  /** True: `--link`, false: `--no-link`. */
+  readonly link?: boolean;
   readonly dest: string;
   readonly annotation?: readonly string[];
   readonly platform?: readonly string[];
@@ -15,6 +18,8 @@ export interface BuildFlags extends ConfigWords {
   readonly xattrs: boolean;
   readonly sourceDateEpoch?: string;
   readonly output?: readonly string[];
+  readonly push?: boolean;
+  readonly insecure?: boolean;
   readonly metadataFile?: string;
   readonly iidfile?: string;
   readonly progress: string;
@@ -27,7 +32,9 @@ export function addBuildFlags(command: Command): Command {
   return command
     .optionsGroup("Image:")
     .option("-t, --tag <name>", "name the image; may be given several times", collect)
-    .option("--from <image>", "build on scratch, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:TAG]")
+    .option("--from <image>", "build on scratch, or on an image: NAME, docker://NAME, oci:DIR[:TAG], …")
+    .option("--link", "make the layer without reading the base's (default at a registry)")
+    .option("--no-link", "read the base's layers, and ship only what differs")
     .option(
       "--platform <os/arch>",
       "os/arch[/variant], or several by commas (default: the base's, or this machine's)",
@@ -57,9 +64,11 @@ export function addBuildFlags(command: Command): Command {
     .option("--healthcheck-retries <number>", "failures in a row that count")
     .option("--no-healthcheck", "switch off the base's health check")
     .optionsGroup("Output:")
-    .option("-o, --output <spec>", "type=oci|docker|image|tar|local,dest=…  (default: type=image)", collect)
+    .option("-o, --output <spec>", "type=oci|docker|image|registry|tar|local,…  (default: type=image)", collect)
+    .option("--push", "push it: short for -o type=registry, or for push=true with type=image")
     .option("--metadata-file <file>", "write digests and names as JSON")
     .option("--iidfile <file>", "write the image ID")
+    .option("--insecure", INSECURE)
     .option("--store <dir>", "store for images and layers (default: $SLIPWAY_STORE, or the user's)")
     .option("--progress <mode>", "auto, plain, tty or rawjson", "auto")
     .option("-q, --quiet", "print just the image ID, on stdout");
@@ -71,17 +80,23 @@ Output is one of
   type=docker,dest=FILE        archive for docker load, podman load, skopeo, ctr
   type=oci,dest=FILE           archive of an OCI image layout
   type=oci,tar=false,dest=DIR  OCI image layout directory, made or extended
-  type=image                   into the store
+  type=image                   into the store; push=true: to registries, too
+  type=registry                to the registries of its names, and into no store
   type=tar,dest=FILE           the root filesystem as one tar
   type=local,dest=DIR          the root filesystem in a new directory
 with dest=- for stdout, and with BuildKit's options: name, compression=gzip or
 uncompressed, compression-level, force-compression, oci-mediatypes,
-annotation.KEY, source-date-epoch, rewrite-timestamp, …
+annotation.KEY, source-date-epoch, rewrite-timestamp, push-by-digest, …
+
+Of a base at a registry only the documents are read. Its layers are read where
+they are needed: for an archive, a store, another registry, or with --no-link.
+Pushed to the same registry they are mounted, and neither read nor sent.
 
 Examples:
   slipway build site -t site:1 --dest /srv -o type=docker,dest=site.tar
   slipway build dist -t web --from oci:base:latest \\
     --entrypoint "/usr/bin/web --port 80" -o type=docker,dest=web.tar
+  slipway build dist -t host.example/web:1 --from nginx:stable --push
   slipway build . -t tool --platform linux/amd64,linux/arm64 \\
     -o type=oci,tar=false,dest=layout
   slipway build . -t tool -o type=docker,dest=- | docker load`;

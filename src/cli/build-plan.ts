@@ -10,12 +10,15 @@ import { type ImageArgument, parseImageArgument } from "./image-argument.ts";
 import { linuxPlatform } from "./linux-platform.ts";
 import { type Output, parseOutput } from "./output-option.ts";
 import type { ProgressMode } from "./progress/display.ts";
+import { progressMode } from "./progress/mode.ts";
 
 /** A build as the command line asks for it, checked as far as that can be done without touching anything. */
 export interface BuildPlan {
   readonly directory: string;
   readonly dest: string;
   readonly from: ImageArgument | undefined;
+  /** Whether the layer is made without a look at the base; undefined: as the base is near or far. */
+  readonly link: boolean | undefined;
   readonly platforms: readonly Platform[];
   readonly config: ImageConfigOptions;
   readonly output: Output;
@@ -27,8 +30,10 @@ export interface BuildPlan {
   readonly xattrs: boolean;
   /** Where blobs and names go; undefined: nowhere that stays. */
   readonly store: string | undefined;
-  /** Where a name given to `--from` is looked up. */
+  /** Where a name given to `--from` is looked up, and unfinished uploads are remembered. */
   readonly namedImages: string;
+  /** Plain http to any registry. */
+  readonly insecure: boolean;
   readonly metadataFile: string | undefined;
   readonly iidfile: string | undefined;
   readonly progress: ProgressMode;
@@ -56,6 +61,7 @@ export function planBuild(directory: string, flags: BuildFlags, context: CliCont
     directory,
     dest: flags.dest,
     from: flags.from === undefined || flags.from === "scratch" ? undefined : parseImageArgument(flags.from),
+    link: flags.link,
     platforms,
     config: parseConfigWords(flags),
     output,
@@ -66,28 +72,39 @@ export function planBuild(directory: string, flags: BuildFlags, context: CliCont
     xattrs: flags.xattrs,
     store: storeOf(flags, output, context),
     namedImages: flags.store ?? defaultStore(context.env),
+    insecure: flags.insecure === true,
     metadataFile: flags.metadataFile,
     iidfile: flags.iidfile,
-    progress: progressOf(flags, context),
+    progress: progressMode(flags, context),
   };
 }
 
-function outputOf({ output = [] }: BuildFlags): Output {
-  const [first, second] = output;
+/** `--push` is buildx': it pushes an image that is kept, or is an output of its own. */
+function outputOf({ output = [], push = false }: BuildFlags): Output {
+  const outputs = output.map(parseOutput);
+  const kept = outputs.find(({ type }) => type === "image" || type === "registry");
+  if (push && kept === undefined) outputs.push(parseOutput("type=registry"));
+  const [first, second] = outputs;
   if (second !== undefined) {
     throw new SlipwayError(
       "UNSUPPORTED",
-      "Cannot write several outputs in one build: give --output once; a store (--store DIR) makes the next build quick",
+      "Cannot write several outputs in one build: give --output once, and --push with type=image only; a store (--store DIR) makes the next build quick",
     );
   }
-  return first === undefined
-    ? { type: "image", dest: undefined, directory: false, exporterOptions: {} }
-    : parseOutput(first);
+  if (first === undefined) return parseOutput("type=image");
+  if (!push) return first;
+  return { ...first, exporterOptions: { ...first.exporterOptions, push: "true" } };
 }
 
 function namesOf({ tag = [] }: BuildFlags, output: Output): readonly string[] {
   const names = [...tag, ...(output.exporterOptions.name ?? "").split(",")].filter((name) => name !== "");
   for (const name of names) parseReference(name);
+  if (output.exporterOptions.push !== undefined && names.length === 0) {
+    throw new SlipwayError(
+      "INVALID_OPTION",
+      "Cannot push an image without a name: say where to with --tag HOST/NAME:TAG",
+    );
+  }
   const stays = output.type === "image" || output.directory;
   if (stays && names.length === 0 && output.exporterOptions["dangling-name-prefix"] === undefined) {
     throw new SlipwayError("INVALID_OPTION", "Cannot keep an image without a name: give it one with --tag NAME");
@@ -108,6 +125,8 @@ function exporterOptionsOf(
     ...(epoch === undefined || epoch === "" ? {} : { "source-date-epoch": epoch }),
     ...(output.type === "tar" || output.type === "local" ? { compression: "uncompressed" } : {}),
     ...options,
+    // What is only pushed has no name in the store that it is made in.
+    ...(output.type === "registry" ? { store: "false" } : {}),
     ...(names.length === 0 ? {} : { name: names.join(",") }),
   };
 }
@@ -123,24 +142,4 @@ function storeOf(flags: BuildFlags, output: Output, { env }: CliContext): string
     throw new SlipwayError("INVALID_OPTION", "Cannot use --store with an output directory, which is a store itself");
   }
   return output.dest;
-}
-
-function progressOf({ progress, quiet }: BuildFlags, { stderr }: CliContext): ProgressMode {
-  if (quiet) return "quiet";
-  switch (progress) {
-    case "tty":
-      if (stderr.isTTY !== true) {
-        throw new SlipwayError("INVALID_OPTION", "Cannot use --progress tty: stderr is not a terminal; use plain");
-      }
-      return progress;
-    case "auto":
-    case "plain":
-    case "rawjson":
-      return progress;
-    default:
-      throw new SlipwayError(
-        "INVALID_OPTION",
-        `Cannot use --progress ${JSON.stringify(progress)}: known are auto, plain, tty and rawjson`,
-      );
-  }
 }

@@ -1,4 +1,4 @@
-import { flattenImage, writeArchive, writeRootfsTar } from "../archive/index.ts";
+import { flattenImage, readGraph, writeArchive, writeRootfsTar } from "../archive/index.ts";
 import { withReferences } from "../content/index.ts";
 import type { ExportedImage, ExportedManifest } from "../exporter/index.ts";
 import { createExporter } from "../exporter/index.ts";
@@ -6,21 +6,26 @@ import { build } from "../frontend/index.ts";
 import type { OperationOptions } from "../index.ts";
 import { SlipwayError } from "../index.ts";
 import { addDirectory, nodeHasher, writeFileAtomically, writeRootfs } from "../node/index.ts";
-import type { Platform } from "../oci/index.ts";
+import { type Descriptor, isIndex, type Platform } from "../oci/index.ts";
+import type { Registry } from "../registry/index.ts";
 import { createSnapshotter } from "../snapshots/index.ts";
+import type { SourceImage } from "../transfer/index.ts";
 import type { BuildPlan } from "./build-plan.ts";
 import { type BuildStores, withBuildStore } from "./build-store.ts";
 import type { OutputStream } from "./context.ts";
 import { makeParents } from "./host-paths.ts";
 import { readIgnoreFile } from "./ignore-file.ts";
 import { linuxPlatform } from "./linux-platform.ts";
-import { type OpenImage, openImage } from "./open-image.ts";
+import { openSource } from "./open-source.ts";
 import { withoutOutputs } from "./own-output.ts";
+import { withUploads } from "./registry-client.ts";
 
 /** What a build needs besides its plan. */
 export interface BuildEnvironment extends OperationOptions {
   readonly stdout: OutputStream;
   readonly warn: (message: string) => void;
+  /** Told what is good to know. */
+  readonly note: (message: string) => void;
 }
 
 /** What came of a build. */
@@ -36,7 +41,9 @@ export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): 
   try {
     // First of all: where nothing can be written, nothing need be built.
     for (const file of filesOf(plan)) removals.push(await makeParents(file));
-    return await withBuildStore(plan.store, (stores) => buildIn(stores, plan, environment));
+    return await withUploads({ insecure: plan.insecure, store: plan.namedImages, warn: environment.warn }, (registry) =>
+      withBuildStore(plan.store, (stores) => buildIn(stores, registry, plan, environment)),
+    );
   } catch (error) {
     for (const remove of removals.reverse()) await remove();
     // An operation that was told to stop may report what that led to.
@@ -50,27 +57,38 @@ function filesOf({ output: { dest }, metadataFile, iidfile }: BuildPlan): readon
   return [dest === "-" ? undefined : dest, metadataFile, iidfile].filter((file) => file !== undefined);
 }
 
-async function buildIn(stores: BuildStores, plan: BuildPlan, environment: BuildEnvironment): Promise<BuildResult> {
-  const { signal, onProgress, warn } = environment;
+async function buildIn(
+  stores: BuildStores,
+  registry: Registry,
+  plan: BuildPlan,
+  environment: BuildEnvironment,
+): Promise<BuildResult> {
+  const { signal, onProgress, warn, note } = environment;
   const outputs = [...filesOf(plan), ...(plan.store === undefined ? [] : [plan.store])];
   const filter = await withoutOutputs(plan.directory, outputs, await readIgnoreFile(plan.directory), (output) =>
     warn(`${output} is what this build writes, and is left out of the image; name it in .dockerignore`),
   );
-  const base = plan.from && (await openImage(plan.from, { store: plan.namedImages, signal, onProgress }));
+  const places = { store: plan.namedImages, registry, note };
+  const base = plan.from && (await openSource(plan.from, places));
   try {
     // Files are read where they are; only layers and documents are written.
     const content = withReferences(stores.content, { hasher: nodeHasher });
     const snapshots = createSnapshotter({ content, hasher: nodeHasher, sources: "reference" });
-    const exporter = createExporter({ ...stores, content, snapshots, hasher: nodeHasher });
+    const exporter = createExporter({ ...stores, content, snapshots, pusher: registry, hasher: nodeHasher });
+    const from = await base?.source.resolve({ signal, onProgress });
     const image = await build({
       content,
       snapshots,
       exporter,
       hasher: nodeHasher,
-      from: base && { descriptor: base.image.descriptor, content: base.content },
-      platform: platformsFor(plan, base),
+      from,
+      link: plan.link,
+      platform: await platformsFor(plan, from, signal),
       config: plan.config,
-      options: { ...plan.exporterOptions, onWarning: warn },
+      options: {
+        ...plan.exporterOptions,
+        onWarning: (message: string) => warn(message.replace("link=false", "--no-link")),
+      },
       fill: (work, operation) =>
         addDirectory(work, plan.directory, {
           ...operation,
@@ -93,10 +111,21 @@ async function buildIn(stores: BuildStores, plan: BuildPlan, environment: BuildE
 }
 
 /** Those that were asked for; or the base's, if it is for one only; or this machine's. */
-function platformsFor(plan: BuildPlan, base: OpenImage | undefined): readonly Platform[] | undefined {
+async function platformsFor(
+  plan: BuildPlan,
+  base: SourceImage | undefined,
+  signal: AbortSignal | undefined,
+): Promise<readonly Platform[] | undefined> {
   if (plan.platforms.length > 0) return plan.platforms;
-  const images = base?.image.manifests.filter(({ platform }) => platform !== undefined && platform.os !== "unknown");
-  return images?.length === 1 ? undefined : [linuxPlatform()];
+  if (base === undefined) return [linuxPlatform()];
+  if (!isIndex(base.descriptor.mediaType)) return undefined;
+  // What the index says of its manifests is enough, unless it does not say it.
+  const include = ({ platform, mediaType }: Descriptor): boolean => platform === undefined || isIndex(mediaType);
+  const { manifests, excluded } = await readGraph(base.content, base.descriptor, { signal, include });
+  const known = [...manifests, ...excluded].filter(
+    ({ platform }) => platform !== undefined && platform.os !== "unknown",
+  );
+  return known.length === 1 ? undefined : [linuxPlatform()];
 }
 
 async function writeOutput(

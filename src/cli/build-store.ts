@@ -16,13 +16,18 @@ export interface BuildStores {
   readonly metadata: MetadataStore;
 }
 
+/** What becomes of what a failed operation has put into a store. */
+export type AfterFailure = "undo" | "keep blobs";
+
 /**
  * Runs `work` on the store in `directory`, or on one that vanishes at the end. Its blobs are safe from garbage collections
  * while it runs; if it fails, what it has put into the store is taken out again, and a store that was made for it is removed.
+ * @param afterFailure `keep blobs`: what was fetched stays for the next try, and names are not touched
  */
 export async function withBuildStore<T>(
   directory: string | undefined,
   work: (stores: BuildStores) => Promise<T>,
+  afterFailure: AfterFailure = "undo",
 ): Promise<T> {
   if (directory === undefined) {
     const store = await openTemporaryStore();
@@ -36,15 +41,19 @@ export async function withBuildStore<T>(
   const before = await whatIsThere(path);
   const removeParents = await makeParents(path);
   try {
-    return await withDirectoryStore(path, work);
+    return await withDirectoryStore(path, work, afterFailure);
   } catch (error) {
-    if (before !== "something") await removeIfUnused(path, before);
+    if (before !== "something") await removeIfUnused(path, before, afterFailure);
     await removeParents();
     throw error;
   }
 }
 
-async function withDirectoryStore<T>(path: string, work: (stores: BuildStores) => Promise<T>): Promise<T> {
+async function withDirectoryStore<T>(
+  path: string,
+  work: (stores: BuildStores) => Promise<T>,
+  afterFailure: AfterFailure,
+): Promise<T> {
   const store = await openDirectoryStore(path);
   try {
     const lease = await store.leases.create();
@@ -59,7 +68,7 @@ async function withDirectoryStore<T>(path: string, work: (stores: BuildStores) =
       return await work({ content, images: changes.images, metadata: changes.metadata });
     } catch (error) {
       // The reason of the failure is what counts, not what cleaning up says.
-      await changes.undo(() => lease.release()).catch(() => undefined);
+      if (afterFailure === "undo") await changes.undo(() => lease.release()).catch(() => undefined);
       throw error;
     } finally {
       await lease.release();
@@ -161,12 +170,18 @@ async function whatIsThere(path: string): Promise<"nothing" | "empty directory" 
   return names.length === 0 ? "empty directory" : "something";
 }
 
-/** Removes a layout that was made for a build that failed, unless another process has put an image or a blob into it. */
-async function removeIfUnused(path: string, before: "nothing" | "empty directory"): Promise<void> {
+/**
+ * Removes a layout that was made for an operation that failed, unless there is something in it: an image or a blob of another process, what
+ * was fetched for the next try, a record of an upload.
+ */
+export async function removeIfUnused(
+  path: string,
+  before: "nothing" | "empty directory",
+  afterFailure: AfterFailure = "keep blobs",
+): Promise<void> {
   try {
     const store = await openDirectoryStore(path, { create: false });
-    let used = (await store.roots()).length > 0;
-    for await (const _ of store.content.list()) used = true;
+    const used = await isUsed(store, afterFailure);
     await store.close();
     if (used) return;
   } catch {
@@ -176,4 +191,12 @@ async function removeIfUnused(path: string, before: "nothing" | "empty directory
   }
   for (const name of await readdir(path).catch(() => [])) await removeTree(join(path, name));
   if (before === "nothing") await rmdir(path).catch(() => undefined);
+}
+
+async function isUsed({ content, metadata, roots }: DirectoryStore, afterFailure: AfterFailure): Promise<boolean> {
+  if ((await roots()).length > 0 || (await metadata.keys("")).length > 0) return true;
+  for await (const _ of content.list()) return true;
+  // What was written in part is of use only to who goes on with it.
+  if (afterFailure === "keep blobs") for await (const _ of content.statuses()) return true;
+  return false;
 }

@@ -15,7 +15,10 @@ const USAGE_STATUS = 2;
 
 /** What to tell of an error: one line with what failed, why, what to do, and the code. */
 export function describeFailure(error: unknown, doing: string): Failure {
-  if (error instanceof Interruption) return { message: `Cannot ${doing}: interrupted`, exitStatus: error.exitStatus };
+  if (error instanceof Interruption) {
+    const hint = error.hint === undefined ? "" : `; ${error.hint}`;
+    return { message: `Cannot ${doing}: interrupted${hint}`, exitStatus: error.exitStatus };
+  }
   if (error instanceof SlipwayError) return { message: `${oneLine(error.message)} (${error.code})`, exitStatus: 1 };
   if (error instanceof CommanderError) {
     const reason = oneLine(error.message.replace(/^error: /, ""));

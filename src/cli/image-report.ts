@@ -1,5 +1,5 @@
 import type { ArchivedImage, ImageManifest } from "../archive/index.ts";
-import type { ContentStore } from "../content/index.ts";
+import type { ContentProvider } from "../content/index.ts";
 import { readBlobBytes } from "../content/index.ts";
 import type { Descriptor, Digest } from "../oci/index.ts";
 import { formatPlatform, isIndex, parseIndex, parseManifest } from "../oci/index.ts";
@@ -56,7 +56,7 @@ export interface ImageDocument {
 
 /** Reads all documents of an image, verified. */
 export async function reportImage(
-  content: ContentStore,
+  content: ContentProvider,
   image: ArchivedImage,
   signal: AbortSignal | undefined,
 ): Promise<ImageReport> {
@@ -70,7 +70,7 @@ export async function reportImage(
 }
 
 async function reportManifest(
-  content: ContentStore,
+  content: ContentProvider,
   { descriptor, config, layers, platform, diffIDs }: ImageManifest,
   signal: AbortSignal | undefined,
 ): Promise<ManifestReport> {

@@ -5,6 +5,8 @@ export class Interruption extends Error {
   override readonly name: string = "Interruption";
   /** The status that a shell expects of a program ended by this signal. */
   readonly exitStatus: number;
+  /** What its user may like to know: that the command can be run again to go on. */
+  hint: string | undefined;
 
   constructor(signal: string, exitStatus: number) {
     super(`interrupted by ${signal}`);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import {
   type ArchivedImage,
   archivedImage,
+  type IndexedImage,
   indexedImages,
   type ResolvedImage,
   readArchive,
@@ -9,49 +10,45 @@ import {
   resolveImage,
   selectImage,
 } from "../archive/index.ts";
-import type { ContentStore } from "../content/index.ts";
+import type { ContentProvider } from "../content/index.ts";
 import type { OperationOptions } from "../index.ts";
 import { isSlipwayError, SlipwayError } from "../index.ts";
 import { fileSource, openDirectoryStore, openTemporaryStore, readDocument } from "../node/index.ts";
-import type { Platform } from "../oci/index.ts";
-import { formatReference, parseIndex, parseReference } from "../oci/index.ts";
+import type { Descriptor, Platform } from "../oci/index.ts";
+import { formatPlatform, matchPlatform, parseIndex, parseReference } from "../oci/index.ts";
+import type { Registry } from "../registry/index.ts";
 import { exists } from "./host-paths.ts";
-import { IMAGE_FORMS, type ImageArgument } from "./image-argument.ts";
+import type { ImageArgument } from "./image-argument.ts";
+import { askedFor, type ImagePlaces, inFile, noRegistry, notInStore, takenFrom } from "./open-source.ts";
 
-/** Images that can be read until they are closed. */
-export interface OpenImages {
-  readonly content: ContentStore;
-  readonly images: readonly ArchivedImage[];
-  close(): Promise<void>;
-}
-
-/** One image of them. */
+/** An image that can be read until it is closed. */
 export interface OpenImage {
-  readonly content: ContentStore;
+  readonly content: ContentProvider;
   readonly image: ArchivedImage;
   close(): Promise<void>;
 }
 
 /** Where images are looked for and how. */
-export interface OpenImageOptions extends OperationOptions {
-  /** The store in which a name is looked up. */
-  readonly store: string;
+export interface OpenImageOptions extends OperationOptions, ImagePlaces {
+  /** Of an index at a registry: only what is for these is read. Default all. */
+  readonly platforms?: readonly Platform[] | undefined;
 }
 
 /**
- * Opens the image that an argument names. An archive is read as a whole, verified, into temporary files.
- * @throws SlipwayError `NOT_FOUND`, `INVALID_ARGUMENT` if several could be meant, `UNSUPPORTED` for a name that is not in the store:
- *   there are no registries yet; what reading it throws
+ * Opens the image that an argument names. An archive is read as a whole, verified, into temporary files; of an image at a registry no more is
+ * read than its documents.
+ * @throws SlipwayError `NOT_FOUND`, `INVALID_ARGUMENT` if several could be meant; what reading it throws
  */
 export async function openImage(argument: ImageArgument, options: OpenImageOptions): Promise<OpenImage> {
-  const opened = await openImages(argument, options);
-  try {
-    const wanted = argument.kind === "name" ? argument.name : argument.tag;
-    return { content: opened.content, image: selectImage(opened.images, wanted), close: () => opened.close() };
-  } catch (error) {
-    await opened.close();
-    throw argument.kind === "name" ? notInStore(argument.name, options.store, error) : error;
+  if (argument.kind === "registry") {
+    const { registry } = options;
+    if (registry === undefined) throw noRegistry(argument.name);
+    return await openRemote(argument.name, registry, options);
   }
+  if (argument.kind === "name") return await openNamed(argument.name, options);
+  return argument.kind === "layout"
+    ? await openInLayout(argument.path, argument.tag, options)
+    : await openInArchive(argument.path, argument.tag, options);
 }
 
 /** The image for one platform: the only one, or the one that was asked for. */
@@ -59,62 +56,81 @@ export function choosePlatform(image: ArchivedImage, platform: Platform | undefi
   return resolveImage([image], { platform });
 }
 
-async function openImages(argument: ImageArgument, options: OpenImageOptions): Promise<OpenImages> {
-  switch (argument.kind) {
-    case "name":
-      // Before anything is opened: a name that is none is told so.
-      formatReference(parseReference(argument.name));
-      if (!(await exists(options.store))) throw notInStore(argument.name, options.store, undefined);
-      return await openLayout(options.store, options);
-    case "layout":
-      return await openLayout(argument.path, options);
-    default:
-      return await openArchive(argument.path, options);
+/** A name is one of the store, or else one at a registry. */
+async function openNamed(name: string, options: OpenImageOptions): Promise<OpenImage> {
+  const { store, registry, note } = options;
+  // Before anything is opened: a name that is none is told so.
+  const reference = parseReference(name);
+  if (await hasImage(store, name)) {
+    if (registry !== undefined) note(takenFrom(name));
+    return await openInLayout(store, name, options);
+  }
+  if (registry === undefined) throw notInStore(name, store);
+  note(askedFor(reference));
+  return await openRemote(name, registry, options);
+}
+
+async function hasImage(directory: string, name: string): Promise<boolean> {
+  if (!(await exists(directory))) return false;
+  try {
+    selectImage(await imagesOf(directory), name);
+    return true;
+  } catch (error) {
+    if (isSlipwayError(error, "NOT_FOUND")) return false;
+    throw error;
   }
 }
 
-async function openLayout(path: string, { signal }: OpenImageOptions): Promise<OpenImages> {
+async function openRemote(name: string, registry: Registry, options: OpenImageOptions): Promise<OpenImage> {
+  const { signal, onProgress, platforms } = options;
+  const { descriptor, content, names } = await registry.source(name).resolve({ signal, onProgress });
+  const include = ({ platform }: Descriptor): boolean =>
+    platform === undefined ||
+    platforms === undefined ||
+    platforms.some((wanted) => matchPlatform(wanted, platform) !== undefined);
+  const { manifests, excluded } = await readGraph(content, descriptor, { signal, include });
+  if (platforms !== undefined && manifests.length === 0) {
+    const there = excluded.map(({ platform }) => (platform === undefined ? "?" : formatPlatform(platform))).join(", ");
+    const wanted = platforms.map(formatPlatform).join(", ");
+    throw new SlipwayError("NOT_FOUND", `Cannot use ${name} for ${wanted}: it is for ${there || "no platform"}`);
+  }
+  const image = archivedImage({ descriptor, names, tags: [] }, manifests);
+  return { content, image, close: async () => undefined };
+}
+
+async function imagesOf(directory: string): Promise<readonly IndexedImage[]> {
+  const file = join(directory, "index.json");
+  return indexedImages(parseIndex(await readDocument(file), file));
+}
+
+async function openInLayout(
+  path: string,
+  wanted: string | undefined,
+  { signal }: OpenImageOptions,
+): Promise<OpenImage> {
   const store = await openDirectoryStore(path, { create: false });
   try {
-    const file = join(path, "index.json");
-    const bytes = await readDocument(file);
-    const images: ArchivedImage[] = [];
-    for (const indexed of indexedImages(parseIndex(bytes, file))) {
-      const { manifests } = await readGraph(store.content, indexed.descriptor, { signal });
-      images.push(archivedImage(indexed, manifests));
-    }
-    return { content: store.content, images, close: () => store.close() };
+    const indexed = selectImage(await imagesOf(path), wanted);
+    const { manifests } = await readGraph(store.content, indexed.descriptor, { signal });
+    return { content: store.content, image: archivedImage(indexed, manifests), close: () => store.close() };
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function openArchive(path: string, { signal, onProgress }: OpenImageOptions): Promise<OpenImages> {
+async function openInArchive(
+  path: string,
+  wanted: string | undefined,
+  { signal, onProgress }: OpenImageOptions,
+): Promise<OpenImage> {
   const source = await fileSource(path);
   const store = await openTemporaryStore();
   try {
     const images = await readArchive(source.open(), store.content, { signal, onProgress, allowMissingPlatforms: true });
-    return { content: store.content, images, close: () => store.close() };
+    return { content: store.content, image: selectImage(images, wanted), close: () => store.close() };
   } catch (error) {
     await store.close();
-    if (isSlipwayError(error) && !error.message.includes(path)) throw at(path, error);
-    throw error;
+    throw isSlipwayError(error) && !error.message.includes(path) ? inFile(path, error) : error;
   }
-}
-
-/** The same error, saying which file it is about. */
-function at(path: string, error: SlipwayError): SlipwayError {
-  return new SlipwayError(error.code, `Cannot use ${path}: ${error.message.replace(/^Cannot /, "cannot ")}`, {
-    cause: error,
-  });
-}
-
-function notInStore(name: string, store: string, cause: unknown): unknown {
-  if (cause !== undefined && !isSlipwayError(cause, "NOT_FOUND")) return cause;
-  return new SlipwayError(
-    "UNSUPPORTED",
-    `Cannot find image ${name} in the store ${store}, and this version reads no registries; name ${IMAGE_FORMS}, or a name that slipway ls shows`,
-    { cause },
-  );
 }

@@ -2,13 +2,13 @@ import { SlipwayError } from "../index.ts";
 import { splitCsv } from "./csv.ts";
 
 /** What `-o type=` may say. */
-export const OUTPUT_TYPES = ["oci", "docker", "image", "tar", "local"] as const;
+export const OUTPUT_TYPES = ["oci", "docker", "image", "registry", "tar", "local"] as const;
 export type OutputType = (typeof OUTPUT_TYPES)[number];
 
 /** What a build makes. */
 export interface Output {
   readonly type: OutputType;
-  /** File or directory, or `-` for stdout. Absent for `image` only. */
+  /** File or directory, or `-` for stdout. Absent for `image` and `registry`. */
   readonly dest: string | undefined;
   /** `tar=false`: `dest` is an image layout directory. */
   readonly directory: boolean;
@@ -19,7 +19,7 @@ export interface Output {
 /**
  * Reads `-o` as buildx does: `key=value` fields in one CSV line; a lone path is `type=local,dest=PATH`, and a lone `-` is
  * `type=tar,dest=-`.
- * @throws SlipwayError `INVALID_OPTION`, `UNSUPPORTED` for what only later versions do
+ * @throws SlipwayError `INVALID_OPTION`
  */
 export function parseOutput(text: string): Output {
   const bad = (reason: string): SlipwayError =>
@@ -63,17 +63,24 @@ function outputType(
   bad: (reason: string) => SlipwayError,
 ): OutputType {
   if (type === undefined) throw bad(`type= is missing; known are ${OUTPUT_TYPES.join(", ")}`);
-  const pushes = values.get("push") === "true" || type === "registry";
-  if (pushes) {
-    throw new SlipwayError(
-      "UNSUPPORTED",
-      `Cannot push: this version writes no registries; write a file with -o type=oci,dest=FILE and push that with another tool`,
-    );
-  }
   const known = OUTPUT_TYPES.find((name) => name === type);
   if (known === undefined) throw bad(`there is no type ${JSON.stringify(type)}; known are ${OUTPUT_TYPES.join(", ")}`);
-  values.delete("push");
+  pushes(known, values, bad);
   return known;
+}
+
+/** `type=registry` is `type=image,push=true`, with the image in no store. */
+function pushes(type: OutputType, values: Map<string, string>, bad: (reason: string) => SlipwayError): void {
+  const push = values.get("push");
+  const pushed = push !== undefined && booleanOf("push", push || "true", bad);
+  if (type === "registry") {
+    if (push !== undefined && !pushed) throw bad("type=registry pushes; for the store alone it is type=image");
+    values.set("push", "true");
+  } else if (pushed && type !== "image") {
+    throw bad(`type=${type} is not pushed; write type=image,push=true or type=registry`);
+  } else if (!pushed) {
+    values.delete("push");
+  }
 }
 
 function destination(
@@ -81,10 +88,13 @@ function destination(
   dest: string | undefined,
   bad: (reason: string) => SlipwayError,
 ): string | undefined {
-  if (type === "image") {
-    if (dest !== undefined)
-      throw bad("type=image goes to the store and takes no dest; name the store with --store DIR");
-    return undefined;
+  if (type === "image" || type === "registry") {
+    if (dest === undefined) return undefined;
+    throw bad(
+      type === "image"
+        ? "type=image goes to the store and takes no dest; name the store with --store DIR"
+        : "type=registry takes no dest; name the image with --tag HOST/NAME:TAG",
+    );
   }
   if (dest === undefined || dest === "") throw bad(`dest= is missing; say where, for example -o type=${type},dest=out`);
   if (type === "local" && dest === "-") throw bad("type=local writes a directory, which cannot go to stdout");

@@ -1,32 +1,43 @@
+import type { PushedImage } from "../exporter/index.ts";
 import { familiarName, formatPlatform, parseReference } from "../oci/index.ts";
 import type { BuildPlan } from "./build-plan.ts";
 import type { BuildResult } from "./build-run.ts";
 import { formatBytes, padLeft, printable, shortDigest } from "./format.ts";
 import type { Style } from "./style.ts";
+import { pushLines, type SummaryLine, summaryText } from "./transfer-summary.ts";
 
 /** What a build made, for people: layers, digest, names, where it is, and what to do with it. */
 export function summarise({ image, fileSize }: BuildResult, plan: BuildPlan, style: Style): string {
   const { type, dest, directory } = plan.output;
   // A root filesystem has neither digest nor layers: those were only on the way.
   const lines = type === "tar" || type === "local" ? [] : imageLines(image, plan, style);
+  lines.push(...image.pushed.flatMap(pushSummary));
   if (dest !== undefined && dest !== "-") {
     const size = fileSize === undefined ? "" : `  ${formatBytes(fileSize)}`;
     lines.push([fileSize === undefined ? "dir" : "file", `${printable(dest)}${size}`]);
-  } else if (plan.store !== undefined && !directory) {
+  } else if (plan.store !== undefined && !directory && type !== "registry") {
     lines.push(["store", printable(plan.store)]);
   }
   const next = nextCommand(plan);
   if (next !== undefined) lines.push(["try", style.bold(printable(next))]);
-  return lines.map(([label, text]) => `${style.dim(label.padEnd(8))}${text}\n`).join("");
+  return summaryText(lines, style);
 }
 
-function imageLines(image: BuildResult["image"], plan: BuildPlan, style: Style): [string, string][] {
-  const lines: [string, string][] = plan.names.map((name) => ["image", printable(name)]);
+/** What came to a registry; the digest stands above already. */
+function pushSummary(pushed: PushedImage): readonly SummaryLine[] {
+  const [blobs] = pushLines(pushed).slice(-1);
+  return [["pushed", printable(shortName(pushed.name))], ...(blobs === undefined ? [] : [blobs])];
+}
+
+function imageLines(image: BuildResult["image"], plan: BuildPlan, style: Style): SummaryLine[] {
+  const lines: SummaryLine[] = plan.names.map((name) => ["image", printable(name)]);
   for (const { platform, layers, config } of image.manifests) {
     lines.push(["for", `${formatPlatform(platform)}  ${style.dim(`config ${shortDigest(config.digest)}`)}`]);
-    for (const { descriptor, diffID, cached } of layers) {
+    for (const { descriptor, diffID, cached, remote } of layers) {
       const size = padLeft(formatBytes(descriptor.size), 8);
-      const note = style.dim(`diffID ${shortDigest(diffID)}${cached ? "  cached" : ""}`);
+      const note = style.dim(
+        `diffID ${shortDigest(diffID)}${remote === true ? "  not read" : cached ? "  cached" : ""}`,
+      );
       lines.push(["layer", `${shortDigest(descriptor.digest)} ${size}  ${note}`]);
     }
     if (layers.length === 0) lines.push(["layer", "none"]);
@@ -39,6 +50,7 @@ function imageLines(image: BuildResult["image"], plan: BuildPlan, style: Style):
 function nextCommand({ output, names }: BuildPlan): string | undefined {
   const { type, dest, directory } = output;
   const [name] = names;
+  if (type === "registry") return name === undefined ? undefined : `docker pull ${quoted(name)}`;
   if (type === "image") return name === undefined ? undefined : `slipway inspect ${quoted(name)}`;
   if (dest === undefined || dest === "-") return undefined;
   if (directory) {

@@ -26,6 +26,7 @@
 
 export type { AddDirectoryOptions } from "../node/directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "../node/directory-store.ts";
+export type { DockerCredentialsOptions } from "../node/docker-config/docker-credentials.ts";
 export type { FileSourceOptions } from "../node/file-source.ts";
 export { fileSource, fileSourceOfSize } from "../node/file-source.ts";
 export { nodeHasher } from "../node/hasher.ts";
@@ -34,6 +35,7 @@ export { type HostProcess, hostPlatform } from "../node/platform.ts";
 export { readDocument } from "../node/read-document.ts";
 export type { WriteFileOptions } from "../node/write-file.ts";
 export type { RootfsWarning, WriteRootfsOptions } from "../node/write-rootfs.ts";
+export { dockerCredentials } from "./credentials.ts";
 export {
   addDirectory,
   openDirectoryStore,
@@ -72,6 +74,7 @@ export type {
   Platform,
 } from "../oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
+export type { CredentialProvider, RegistryCredentials } from "../registry/index.ts";
 export type {
   AttributeOptions,
   DirectoryNode,

@@ -3,6 +3,7 @@ import type { ContentInfo, ContentProvider, ContentStore } from "../content/stor
 import { isSlipwayError } from "../errors.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { OperationOptions } from "../progress.ts";
 
 /**
  * What one image consists of, from several places: a store that takes the new, places known for certain blobs, and one for all the
@@ -31,24 +32,26 @@ export class GatheredContent implements ContentProvider {
     if (at.remote === true) this.remote = true;
   }
 
-  async info(digest: Digest): Promise<ContentInfo> {
+  async info(digest: Digest, options?: OperationOptions): Promise<ContentInfo> {
+    return (await this.#stored(digest)) ?? (await this.#elsewhere(digest).info(digest, options));
+  }
+
+  async *open(
+    digest: Digest,
+    range?: ByteRange,
+    options?: OperationOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const isStored = (await this.#stored(digest)) !== undefined;
+    yield* (isStored ? this.#store : this.#elsewhere(digest)).open(digest, range, options);
+  }
+
+  async #stored(digest: Digest): Promise<ContentInfo | undefined> {
     try {
       return await this.#store.info(digest);
     } catch (error) {
-      if (!isSlipwayError(error, "NOT_FOUND")) throw error;
-      return await this.#elsewhere(digest).info(digest);
+      if (isSlipwayError(error, "NOT_FOUND")) return undefined;
+      throw error;
     }
-  }
-
-  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
-    let there = true;
-    try {
-      await this.#store.info(digest);
-    } catch (error) {
-      if (!isSlipwayError(error, "NOT_FOUND")) throw error;
-      there = false;
-    }
-    yield* (there ? this.#store : this.#elsewhere(digest)).open(digest, range);
   }
 
   #elsewhere(digest: Digest): ContentProvider {

@@ -1,6 +1,6 @@
 /**
  * The edge for Node, Deno and Bun: a directory as a store that is an OCI layout at once, real directories as sources and as
- * targets, the host's own hash engine, and files that are replaced whole.
+ * targets, the host's own hash engine, files that are replaced whole, and the credentials of `docker login`.
  *
  * @example
  * ```ts
@@ -20,6 +20,8 @@ export type { AddDirectoryOptions } from "./directory-source.ts";
 export { addDirectory } from "./directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "./directory-store.ts";
 export { openDirectoryStore, openTemporaryStore } from "./directory-store.ts";
+export type { DockerCredentialsOptions } from "./docker-config/docker-credentials.ts";
+export { dockerCredentials } from "./docker-config/docker-credentials.ts";
 export type { FileSourceOptions } from "./file-source.ts";
 export { fileSource, fileSourceOfSize } from "./file-source.ts";
 export { nodeHasher } from "./hasher.ts";
@@ -61,6 +63,7 @@ export type {
   Platform,
 } from "../oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
+export type { CredentialProvider, RegistryCredentials } from "../registry/index.ts";
 export type {
   AttributeOptions,
   DirectoryNode,

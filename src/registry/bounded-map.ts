@@ -17,16 +17,16 @@ export class BoundedMap<Key, Value> {
   }
 
   set(key: Key, value: Value, weight = 1): void {
-    this.#remove(key);
+    this.delete(key);
     this.#entries.set(key, { value, weight });
     this.#weight += weight;
     for (const oldest of this.#entries.keys()) {
       if (this.#weight <= this.#limit) return;
-      this.#remove(oldest);
+      this.delete(oldest);
     }
   }
 
-  #remove(key: Key): void {
+  delete(key: Key): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);

@@ -1,3 +1,4 @@
+import { isDigest } from "../oci/digest.ts";
 import { readRemoteBlob } from "./blob-reading.ts";
 import { blobOf, blobSize } from "./blobs.ts";
 import { deleteBlob, deleteManifest } from "./deletion.ts";
@@ -23,10 +24,16 @@ export function createRepository(context: RepositoryContext, sharing?: UploadSha
       const { descriptor, bytes } = read;
       return { descriptor, bytes: bytes.slice() };
     },
-    deleteManifest: (reference, options = {}) => deleteManifest(context, reference, options),
+    async deleteManifest(reference, options = {}) {
+      await deleteManifest(context, reference, options);
+      if (isDigest(reference)) content.forget(reference);
+    },
     hasBlob: (digest, options = {}) => blobSize(context, digest, options),
     openBlob: (digest, range, options = {}) => readRemoteBlob(blobOf(context, digest), range, options),
-    deleteBlob: (digest, options = {}) => deleteBlob(context, digest, options),
+    async deleteBlob(digest, options = {}) {
+      await deleteBlob(context, digest, options);
+      content.forget(digest);
+    },
     tags: (options = {}) => listTags(context, options),
     referrers: (digest, options = {}) => listReferrers(context, digest, options.artifactType, options),
     pushManifest: (bytes, mediaType, reference, options = {}) =>

@@ -72,6 +72,8 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
         method,
         headers,
         redirect: request.redirect,
+        // A relay may be of the page's own origin: it needs no cookies, and no password that the browser knows or asks for by itself.
+        ...((globalThis as { readonly location?: unknown }).location !== undefined && { credentials: "omit" }),
         signal: flight.signal,
         ...body.init,
       };

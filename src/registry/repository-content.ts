@@ -65,6 +65,11 @@ export class RepositoryContent implements ContentProvider {
     }
   }
 
+  /** What was deleted is no longer said to be there. */
+  forget(digest: Digest): void {
+    for (const memory of [this.#documents, this.#known, this.#sizes]) memory.delete(digest);
+  }
+
   async info(digest: Digest, operation: OperationOptions = {}): Promise<ContentInfo> {
     const { transport, path, options } = this.#context;
     const size = this.#documents.get(parseDigest(digest))?.byteLength ?? this.#sizes.get(digest);

@@ -1,4 +1,5 @@
-import { copyImage, isElsewhere } from "../archive/copy.ts";
+import { copyImage, hasBlob, isElsewhere } from "../archive/copy.ts";
+import type { ImageGraph } from "../archive/graph.ts";
 import { namedImages } from "../archive/layout.ts";
 import { selectImage } from "../archive/resolve.ts";
 import { readBlobBytes } from "../content/read.ts";
@@ -88,13 +89,20 @@ export function storeTarget(
       const { content, descriptor } = image;
       const counted = countingStore(stores.content);
       const graph = await copyImage(content, counted.store, descriptor, { signal, onProgress, platforms });
-      const blobs = [...graph.documents, ...graph.layers.filter((blob) => !isElsewhere(blob))];
+      const count = await countPresent(stores.content, graph);
       const names = given === undefined ? image.names : [given];
       await nameAll(stores.images, names, descriptor, { signal, onProgress });
       const { moved, movedBytes } = counted.counts();
-      return { descriptor, names, blobs: { moved, existing: blobs.length - moved }, movedBytes };
+      return { descriptor, names, blobs: { moved, existing: count - moved }, movedBytes };
     },
   };
+}
+
+/** What a store has of an image after it was copied: all but foreign layers that its source did not have either. */
+async function countPresent(content: ContentProvider, { documents, layers }: ImageGraph): Promise<number> {
+  let count = documents.length;
+  for (const layer of layers) if (!isElsewhere(layer) || (await hasBlob(content, layer))) count++;
+  return count;
 }
 
 async function nameAll(

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { listImages } from "../../src/archive/index.ts";
-import { createMemoryContentStore } from "../../src/content/index.ts";
+import { createMemoryContentStore, writeBlob } from "../../src/content/index.ts";
 import { createMemoryImageStore } from "../../src/images/index.ts";
+import { DOCKER_TYPES, OCI_TYPES, serialiseManifest } from "../../src/oci/index.ts";
 import { copy, storeSource, storeTarget } from "../../src/transfer/index.ts";
 import { sampleImage, sampleIndex, storedDigests } from "../support/sample-image.ts";
 
@@ -47,6 +48,23 @@ describe("copy from store to store", () => {
     expect(second.blobs.existing).toBe(first.blobs.moved);
     const again = await copy(storeSource(from, "multi"), storeTarget(to));
     expect(again).toMatchObject({ blobs: { moved: 0, existing: all }, movedBytes: 0 });
+  });
+
+  it("leaves foreign layers where they are, and does not count them", async () => {
+    const from = await filled();
+    const [layer = from.amd64.config] = from.amd64.layers;
+    const foreign = { ...layer, mediaType: DOCKER_TYPES.foreignLayerGzip, urls: ["https://example.com/layer"] };
+    const layers = [foreign, ...from.amd64.layers.slice(1)];
+    const bytes = serialiseManifest({
+      schemaVersion: 2,
+      mediaType: OCI_TYPES.manifest,
+      config: from.amd64.config,
+      layers,
+    });
+    const { digest } = await writeBlob(from.content, bytes);
+    await from.content.delete(layer.digest);
+    const { blobs } = await copy(storeSource(from, digest), storeTarget(memory(), "foreign:1"));
+    expect(blobs).toEqual({ moved: 3, existing: 0 });
   });
 
   it("names the image as it is told, in place of what had the name", async () => {

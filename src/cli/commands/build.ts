@@ -27,7 +27,13 @@ async function buildCommand(directory: string, flags: BuildFlags, context: CliCo
   const display = createDisplay(plan.progress, stderr, env, title);
   let result: Awaited<ReturnType<typeof runBuild>>;
   try {
-    result = await runBuild(plan, { stdout, signal, onProgress: display.onProgress, warn: display.warn });
+    result = await runBuild(plan, {
+      stdout,
+      signal,
+      onProgress: display.onProgress,
+      warn: display.warn,
+      note: display.note,
+    });
   } finally {
     display.end();
   }

@@ -6,12 +6,14 @@ import { flattenImage, SlipwayError } from "../../index.ts";
 import { nodeHasher } from "../../node/index.ts";
 import { type Platform, parsePlatform } from "../../oci/index.ts";
 import type { Tree } from "../../snapshots/index.ts";
+import { INSECURE, noteTo, STORE_OF_NAMES } from "../common-flags.ts";
 import type { CliContext } from "../context.ts";
 import { printable } from "../format.ts";
 import { defaultStore } from "../host-paths.ts";
 import { parseImageArgument } from "../image-argument.ts";
 import { linuxPlatform } from "../linux-platform.ts";
-import { choosePlatform, openImage } from "../open-image.ts";
+import { choosePlatform, type OpenImageOptions, openImage } from "../open-image.ts";
+import { registryClient } from "../registry-client.ts";
 import { createStyle, type Style, wantsColours } from "../style.ts";
 
 interface DiffFlags {
@@ -20,6 +22,7 @@ interface DiffFlags {
   readonly mtime: boolean;
   readonly platform?: string;
   readonly store?: string;
+  readonly insecure?: boolean;
 }
 
 /** `slipway diff A B`, `slipway diff IMAGE --layers N` */
@@ -36,7 +39,8 @@ export function addDiffCommand(program: Command, context: CliContext): void {
     .option("--no-mtime", "do not tell files of which only the modification time differs")
     .option("--platform <os/arch>", "of images for several platforms")
     .option("--json", "print one JSON array")
-    .option("--store <dir>", "store in which names are looked up")
+    .option("--store <dir>", STORE_OF_NAMES)
+    .option("--insecure", INSECURE)
     .addHelpText(
       "after",
       `
@@ -45,23 +49,21 @@ directory just its top).
 
 Examples:
   slipway diff docker-archive:old.tar docker-archive:new.tar
-  slipway diff oci:layout:1 --layers 2`,
+  slipway diff oci:layout:1 --layers 2
+  slipway diff docker://host.example/web:1 docker://host.example/web:2`,
     )
     .action((image: string, other: string | undefined, flags: DiffFlags) => diff(image, other, flags, context));
 }
 
-async function diff(
-  image: string,
-  other: string | undefined,
-  flags: DiffFlags,
-  { stdout, env, signal }: CliContext,
-): Promise<void> {
+async function diff(image: string, other: string | undefined, flags: DiffFlags, context: CliContext): Promise<void> {
+  const { stdout, env, signal } = context;
   if ((other === undefined) === (flags.layers === undefined)) {
     throw new SlipwayError("INVALID_OPTION", "Cannot compare: name two images, or one image and --layers");
   }
   const store = flags.store ?? defaultStore(env);
   const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform, linuxPlatform());
-  const tree = (text: string, layers?: number): Promise<Tree> => treeOf(text, layers, { store, platform, signal });
+  const options = { store, signal, registry: registryClient(flags), note: noteTo(context) };
+  const tree = (text: string, layers?: number): Promise<Tree> => treeOf(text, layers, platform, options);
   const range = flags.layers === undefined ? undefined : parseLayers(flags.layers);
   const lower = await tree(image, range?.from);
   const upper = await tree(other ?? image, range?.to);
@@ -83,11 +85,13 @@ function parseLayers(text: string): { readonly from: number; readonly to: number
 async function treeOf(
   text: string,
   layers: number | undefined,
-  options: { readonly store: string; readonly platform: Platform | undefined; readonly signal: AbortSignal },
+  platform: Platform | undefined,
+  options: OpenImageOptions,
 ): Promise<Tree> {
-  const opened = await openImage(parseImageArgument(text), options);
+  const platforms = platform === undefined ? undefined : [platform];
+  const opened = await openImage(parseImageArgument(text), { ...options, platforms });
   try {
-    const { manifest } = choosePlatform(opened.image, options.platform);
+    const { manifest } = choosePlatform(opened.image, platform);
     return await flattenImage(opened.content, manifest.descriptor, {
       files: createMemoryContentStore(),
       contents: "skip",

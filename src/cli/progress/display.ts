@@ -20,6 +20,8 @@ export interface ProgressDisplay {
   readonly onProgress: ProgressListener;
   /** Shows a sentence that is no step and no error. */
   warn(message: string): void;
+  /** Shows a sentence that is good to know; not where nothing is to be shown. */
+  note(message: string): void;
   /** Shows what is to stay and stops. Nothing may follow; harmless if called again. */
   end(): void;
 }
@@ -41,6 +43,7 @@ export function createDisplay(
       return {
         onProgress: () => undefined,
         warn: (message) => warnPlainly(stream, message, style.yellow),
+        note: () => undefined,
         end: () => undefined,
       };
     case "rawjson":
@@ -59,4 +62,9 @@ export function createDisplay(
 /** One line for a warning. */
 export function warnPlainly(stream: DisplayStream, message: string, colour: (text: string) => string): void {
   stream.write(`${colour("warning:")} ${message}\n`);
+}
+
+/** One line for what is good to know. */
+export function notePlainly(stream: DisplayStream, message: string, colour: (text: string) => string): void {
+  stream.write(`${colour(`note: ${message}`)}\n`);
 }

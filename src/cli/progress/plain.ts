@@ -1,6 +1,6 @@
 import { formatBytes, formatSeconds, printable } from "../format.ts";
 import type { Style } from "../style.ts";
-import { type DisplayStream, type ProgressDisplay, warnPlainly } from "./display.ts";
+import { type DisplayStream, notePlainly, type ProgressDisplay, warnPlainly } from "./display.ts";
 import { type StepState, StepTable } from "./steps.ts";
 
 /** Between two lines about the same running step lie so many seconds, or this part of its total. */
@@ -55,6 +55,7 @@ export function createPlainDisplay(stream: DisplayStream, style: Style, now: () 
       else print(root, `${printable(step.name)} ${bytesOf(step)}${partEnd(step, time, style)}`);
     },
     warn: (message) => warnPlainly(stream, printable(message), style.yellow),
+    note: (message) => notePlainly(stream, printable(message), style.dim),
     end: () => undefined,
   };
 }

@@ -1,6 +1,6 @@
 import type { DisplayStream, ProgressDisplay } from "./display.ts";
 
-/** One JSON object per line and event, with `time` in seconds since the start; warnings are `{ "warning": … }`. */
+/** One JSON object per line and event, with `time` in seconds since the start; warnings are `{ "warning": … }`, and what is good to know `{ "note": … }`. */
 export function createJsonDisplay(stream: DisplayStream, now: () => number): ProgressDisplay {
   const start = now();
   const time = (): number => Math.round((now() - start) * 1000) / 1000;
@@ -10,6 +10,7 @@ export function createJsonDisplay(stream: DisplayStream, now: () => number): Pro
       print({ time: time(), ...event, ...(error === undefined ? {} : { error: messageOf(error) }) });
     },
     warn: (message) => void print({ time: time(), warning: message }),
+    note: (message) => void print({ time: time(), note: message }),
     end: () => undefined,
   };
 }

@@ -11,7 +11,7 @@ import {
   truncate,
 } from "../format.ts";
 import type { Style } from "../style.ts";
-import { type DisplayStream, type ProgressDisplay, warnPlainly } from "./display.ts";
+import { type DisplayStream, notePlainly, type ProgressDisplay, warnPlainly } from "./display.ts";
 import { isAbort } from "./plain.ts";
 import { type StepState, StepTable } from "./steps.ts";
 
@@ -45,6 +45,12 @@ export function createTerminalDisplay(
     last = now();
     update(picture((stream.rows ?? 24) - 1));
   };
+  /** Above the picture. */
+  const say = (print: () => void): void => {
+    if (!ended) update.clear();
+    print();
+    draw();
+  };
   // Beside the events: seconds go on while a step is silent. It keeps no process alive.
   const timer = setInterval(draw, PERIOD * 1000);
   timer.unref?.();
@@ -54,11 +60,8 @@ export function createTerminalDisplay(
       // Where work keeps the event loop busy, timers come late and events do not.
       if (now() - last >= PERIOD) draw();
     },
-    warn(message) {
-      if (!ended) update.clear();
-      warnPlainly(stream, printable(message), style.yellow);
-      draw();
-    },
+    warn: (message) => say(() => warnPlainly(stream, printable(message), style.yellow)),
+    note: (message) => say(() => notePlainly(stream, printable(message), style.dim)),
     end() {
       if (ended) return;
       ended = true;

@@ -1,0 +1,23 @@
+import type { Command } from "commander";
+import type { CliContext } from "./context.ts";
+import { printable } from "./format.ts";
+import { notePlainly } from "./progress/display.ts";
+import { createStyle, wantsColours } from "./style.ts";
+
+/** What several commands say of the same flag. */
+export const INSECURE = "allow plain http to any registry (loopback: always)";
+export const STORE_OF_NAMES = "store in which names are looked up first";
+export const STORE = "the store (default: $SLIPWAY_STORE, or the user's)";
+
+/** Declares the flags of commands that take their time. */
+export function addProgressFlags(command: Command): Command {
+  return command
+    .option("--progress <mode>", "auto, plain, tty or rawjson", "auto")
+    .option("-q, --quiet", "print just the digest");
+}
+
+/** How commands without a display say what is good to know. */
+export function noteTo({ stderr, env }: Pick<CliContext, "stderr" | "env">): (message: string) => void {
+  const style = createStyle(wantsColours(stderr, env));
+  return (message) => notePlainly(stderr, printable(message), style.dim);
+}
