@@ -54,4 +54,5 @@ export type {
   JsonValue,
   Platform,
 } from "../oci/index.ts";
+export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
 export type { MetadataStore } from "../snapshots/index.ts";
