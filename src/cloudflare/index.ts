@@ -58,4 +58,5 @@ export type {
   Platform,
 } from "../oci/index.ts";
 export type { RegistryTimers } from "../registry/index.ts";
+export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
 export type { MetadataStore } from "../snapshots/index.ts";
