@@ -34,7 +34,7 @@ export async function writeBlob(
     if (isSlipwayError(error, "ALREADY_EXISTS")) return await existing(store, digest ?? writer.digest(), options);
     await writer.close();
     const found = options.resumable === true && writer.ref === derivedRef(digest) && writer.status().offset > 0;
-    const stays = options.ref !== undefined || found;
+    const stays = options.ref !== undefined || (found && !WRONG.some((code) => isSlipwayError(error, code)));
     if (!stays || isSlipwayError(error, "DIGEST_MISMATCH")) {
       // The first error is the one to report; an ingest that cannot be aborted now is collected later.
       await store.abort(writer.ref).catch(() => undefined);
@@ -121,6 +121,9 @@ export async function copyBlob(
 
 const isReopenable = (source: ByteSource | ReopenableSource): source is ReopenableSource =>
   typeof (source as ReopenableSource).open === "function";
+
+/** What a source fails with that does not have the blob, or another one: going on with it would lead to nothing. */
+const WRONG = ["SIZE_MISMATCH", "INVALID_RESPONSE", "OUT_OF_RANGE", "UNSUPPORTED"] as const;
 
 const derivedRef = (digest: Digest | undefined): string => `blob-${digest}`;
 

@@ -1,7 +1,8 @@
 import type { ByteRange } from "../bytes.ts";
-import { SlipwayError } from "../errors.ts";
+import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { OperationOptions } from "../progress.ts";
 import { contentRangeOf } from "./content-range.ts";
+import { withFailure } from "./failure.ts";
 import { lengthOf } from "./repository-context.ts";
 import type { RegistryResponse, RegistryTransport } from "./transport.ts";
 
@@ -62,6 +63,7 @@ class BlobReading {
   #part: Part | undefined;
   /** Where an answer last ended too early, although it was whole. */
   #endedAt: number | undefined;
+  #contradicted = false;
 
   constructor(blob: RemoteBlob, { offset = 0, length }: ByteRange = {}, operation: OperationOptions) {
     this.#blob = blob;
@@ -126,7 +128,8 @@ class BlobReading {
     // Once may be a proxy that lost its connection and did not tell; but what ends there again is that short.
     if (this.#endedAt === this.#position) throw new SlipwayError("SIZE_MISMATCH", `Cannot ${this.#doing}: ${so}`);
     this.#endedAt = this.#position;
-    throw new SlipwayError("UNAVAILABLE", `Cannot ${this.#doing}: ${so}`);
+    const again = new SlipwayError("UNAVAILABLE", `Cannot ${this.#doing}: ${so}`);
+    throw withFailure(again, { passing: true, reason: "its answer ended early" });
   }
 
   /** What of a chunk was not read before and is wanted. */
@@ -166,8 +169,17 @@ class BlobReading {
       return { response, chunks, skip: this.#position, end: total };
     } catch (error) {
       await response.cancel();
-      throw error;
+      throw this.#contradiction(error);
     }
+  }
+
+  /** An answer that contradicts what is known may be a proxy's mishap; the second one is not. */
+  #contradiction(error: unknown): unknown {
+    const known = isSlipwayError(error, "SIZE_MISMATCH") || isSlipwayError(error, "INVALID_RESPONSE");
+    if (!known || this.#contradicted) return error;
+    this.#contradicted = true;
+    const again = new SlipwayError("UNAVAILABLE", error.message, { cause: error });
+    return withFailure(again, { passing: true, reason: "its answer contradicts itself" });
   }
 
   /** Checks that the part is the one that was asked for. @returns where it ends */

@@ -4,6 +4,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { OperationOptions } from "../progress.ts";
 import { readRemoteBlob } from "./blob-reading.ts";
 import { createTransport } from "./create-transport.ts";
+import { hostReach } from "./private-host.ts";
 import type { RepositoryContext } from "./repository-context.ts";
 
 /**
@@ -24,11 +25,16 @@ export async function* readForeignLayer(
       `Cannot ${doing}: it is a foreign layer, which the registry does not have; allow foreign layers to fetch it from ${urls.join(", ")}`,
     );
   }
+  // An image may lead to strangers, but not into the network of who pulls it.
   const addresses = urls
-    .filter((url) => URL.canParse(url) && new URL(url).protocol === "https:")
-    .map((url) => new URL(url));
+    .filter((url) => URL.canParse(url))
+    .map((url) => new URL(url))
+    .filter(({ protocol, hostname }) => protocol === "https:" && hostReach(hostname) === "public");
   if (addresses.length === 0) {
-    throw new SlipwayError("UNSUPPORTED", `Cannot ${doing}: none of its addresses is one of https: ${urls.join(", ")}`);
+    throw new SlipwayError(
+      "UNSUPPORTED",
+      `Cannot ${doing}: none of its addresses is a public one of https: ${urls.join(", ")}`,
+    );
   }
   let failure: unknown;
   for (const url of addresses) {

@@ -32,7 +32,7 @@ export async function listReferrers(
   } as const;
   const found: Descriptor[] = [];
   for await (const { response, bytes } of pagesOf(context, request, operation)) {
-    if (response.status !== 200 || mediaTypeOf(response.headers) !== OCI_TYPES.index) {
+    if (response.status !== 200 || !mayBeIndex(mediaTypeOf(response.headers))) {
       return wanted(await byFallbackTag(context, digest, operation), artifactType);
     }
     found.push(...parseIndex(bytes, `the referrers of ${context.name}@${digest}`).manifests);
@@ -47,6 +47,10 @@ export async function listReferrers(
 export function referrersTag(digest: Digest): string {
   return `${digestAlgorithm(digest).slice(0, 32)}-${digestHex(digest).slice(0, 64)}`;
 }
+
+/** Whether it can be the answer of the API; what knows no such path may have a page for people there. */
+const mayBeIndex = (mediaType: string | undefined): boolean =>
+  mediaType === undefined || mediaType === OCI_TYPES.index || mediaType === "application/json";
 
 async function byFallbackTag(
   context: RepositoryContext,

@@ -90,7 +90,7 @@ function withLength(stream: ReadableStream<Uint8Array>, size: number): ReadableS
  * Whether a stream can be a request's body. Pages cannot: Chromium only over HTTP/2, WebKit and Firefox not at all, and what Firefox
  * sends instead is the text "[object ReadableStream]". Pages and their workers have a `location`, other hosts have not.
  */
-function canStreamRequests(): boolean {
+export function canStreamRequests(): boolean {
   if ((globalThis as { readonly location?: unknown }).location !== undefined) return false;
   try {
     const init: RequestInit & { duplex: "half" } = { method: "POST", body: new ReadableStream(), duplex: "half" };

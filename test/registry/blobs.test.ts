@@ -215,6 +215,19 @@ describe("a verified blob of a repository", () => {
     }
   }
 
+  it("is read again where an answer contradicts what is known, once", async () => {
+    for (const fault of [
+      { kind: "lying length", by: 10 },
+      { kind: "resize", by: 100 },
+    ]) {
+      let answers = 0;
+      const whole = await read({
+        on: ({ url }) => (url.includes("/blobs/") && answers++ === 0 ? (fault as never) : undefined),
+      });
+      expect(whole.byteLength).toBeGreaterThan(bytes.byteLength);
+    }
+  });
+
   it("is refused where its length is said to be another", async () => {
     await expect(read(onBlob({ kind: "lying length", by: 10 }))).rejects.toMatchObject({ code: "SIZE_MISMATCH" });
   });

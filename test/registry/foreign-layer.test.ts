@@ -86,18 +86,20 @@ describe("a foreign layer", () => {
     await expect(readBlobBytes(content, foreign)).rejects.toMatchObject({ code: "SIZE_MISMATCH" });
   });
 
-  it("is fetched from the next address where one does not have it, and never by another scheme than https", async () => {
+  it("is fetched from the next address where one does not have it, and never by another scheme than https or from a private host", async () => {
     const urls = [
       "http://layers.example/plain",
       "file:///etc/passwd",
       "nonsense",
+      "https://169.254.169.254/latest",
+      "https://[::1]/layer",
       "https://layers.example/gone",
       URL_1,
     ];
     const { content, foreign, asked, right } = await servedForeign(urls, { foreignLayers: true });
     expect(await readBlobBytes(content, foreign)).toEqual(right);
     expect(asked.map(({ url }) => url)).toEqual(["https://layers.example/gone", URL_1]);
-    const none = await servedForeign(urls.slice(0, 3), { foreignLayers: true });
+    const none = await servedForeign(urls.slice(0, 5), { foreignLayers: true });
     await expect(readBlobBytes(none.content, none.foreign)).rejects.toMatchObject({ code: "UNSUPPORTED" });
     expect(none.asked).toEqual([]);
     const gone = await servedForeign(["https://layers.example/gone"], { foreignLayers: true });

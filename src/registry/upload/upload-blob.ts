@@ -3,11 +3,11 @@ import { isSlipwayError, SlipwayError } from "../../errors.ts";
 import type { OperationOptions } from "../../progress.ts";
 import type { UploadSource } from "../repository.ts";
 import type { RepositoryContext } from "../repository-context.ts";
+import { canStreamRequests } from "../request-body.ts";
 import type { RegistryResponse, RequestBody } from "../transport.ts";
 import { beginUpload } from "./begin-upload.ts";
 import { expectBlob, hasBlob } from "./blob-presence.ts";
 import { DONE, pushScope } from "./push-request.ts";
-import { streamsRequests } from "./request-streams.ts";
 import { SourceCursor } from "./source-cursor.ts";
 import { withDigest } from "./upload-location.ts";
 import type { UploadManners } from "./upload-manners.ts";
@@ -125,7 +125,7 @@ class BlobUpload {
   }
 
   #canStream(): boolean {
-    return this.#source.body instanceof Blob || (streamsRequests() && !this.#manners.needsLength);
+    return this.#source.body instanceof Blob || (canStreamRequests() && !this.#manners.needsLength);
   }
 
   /** Takes up what an earlier run left, rather than what was begun just now. */

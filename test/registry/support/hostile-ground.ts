@@ -93,8 +93,8 @@ export async function hostileGround({
 }
 
 /** Puts an image with two layers of some kilobytes into the server as `hello:1`, without any request. */
-export async function seedSample({ server }: HostileGround): Promise<SampleImage> {
-  const image = await bulkySample();
+export async function seedSample({ server }: HostileGround, layerSize?: number): Promise<SampleImage> {
+  const image = await bulkySample(layerSize);
   const { blobs, manifests, tags } = server.repositories.of("hello");
   const { digest, mediaType } = image.descriptor;
   for (const stored of await storedDigests(image.content)) {
@@ -113,11 +113,11 @@ export async function pushSample({ registry, host }: HostileGround): Promise<Sam
   return image;
 }
 
-/** Two layers that do not compress, of 20 and 30 kB. */
-export async function bulkySample(): Promise<SampleImage> {
+/** Two layers that do not compress, by default of 20 and 30 kB. */
+export async function bulkySample(layerSize?: number): Promise<SampleImage> {
   return sampleImage(createMemoryContentStore(), {
     compression: "uncompressed",
-    layers: [{ "a.bin": incompressible(20_000, 1) }, { "b.bin": incompressible(30_000, 2) }],
+    layers: [{ "a.bin": incompressible(layerSize ?? 20_000, 1) }, { "b.bin": incompressible(layerSize ?? 30_000, 2) }],
   });
 }
 
