@@ -4,10 +4,23 @@ import { defineConfig, type Plugin, type UserConfig } from "vite";
 const root = resolve(import.meta.dirname, "../..");
 
 /**
- * What the page may do: load its own files and nothing else. No inline scripts or styles, no eval, no WebAssembly, no other
- * origin, no plugins, and no form that is sent anywhere.
+ * Where the page may send requests: to registries and relays that the user names, by https or on this machine. `CONNECT_TO` of the
+ * environment narrows it when the page is built, for example to a relay: `CONNECT_TO=https://relay.example.com`. Empty, it leaves
+ * only the page's own origin, where a relay may be as well.
  */
-const POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'";
+const CONNECT_TO = process.env.CONNECT_TO ?? "https: http://127.0.0.1:* http://localhost:*";
+
+/**
+ * What the page may do: load its own files and nothing else, and talk to registries. No inline scripts or styles, no eval, no
+ * WebAssembly, nothing that is loaded from elsewhere, no plugins, and no form that is sent anywhere.
+ */
+const POLICY = [
+  "default-src 'self'",
+  `connect-src 'self' ${CONNECT_TO}`.trim(),
+  "base-uri 'none'",
+  "form-action 'none'",
+  "object-src 'none'",
+].join("; ");
 
 /**
  * The policy stands in the built page itself, so that it is in force under any static server. `vite` alone serves the page

@@ -84,7 +84,7 @@ export async function* writePlannedArchive(
       current += bytes;
       report(current, total);
     };
-    for await (const chunk of writeTar(tarEntries(entries, onBytes, signal))) {
+    for await (const chunk of writeTar(tarEntries(entries, onBytes, { signal, onProgress }))) {
       signal?.throwIfAborted();
       yield chunk;
     }
@@ -102,7 +102,7 @@ function sizeOf(entry: PlannedEntry): number {
 function* tarEntries(
   entries: readonly PlannedEntry[],
   onBytes: (bytes: number) => void,
-  signal: AbortSignal | undefined,
+  operation: OperationOptions,
 ): Generator<{ readonly header: TarHeader; readonly content?: ByteSource }, void, undefined> {
   for (const entry of entries) {
     const header = { name: entry.path, uid: 0, gid: 0, mtime: 0, size: sizeOf(entry) };
@@ -110,7 +110,7 @@ function* tarEntries(
       yield { header: { ...header, type: "directory", mode: 0o755 } };
       continue;
     }
-    const source = entry.type === "document" ? entry.bytes : readBlob(entry.content, entry.blob, { signal });
+    const source = entry.type === "document" ? entry.bytes : readBlob(entry.content, entry.blob, operation);
     yield { header: { ...header, type: "file", mode: 0o644 }, content: counted(source, onBytes) };
   }
 }

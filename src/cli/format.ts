@@ -15,11 +15,6 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** Bytes per second; empty where too little was seen to tell. */
-export function formatRate(bytes: number, seconds: number): string {
-  return seconds < 0.05 || bytes === 0 ? "" : `${formatBytes(bytes / seconds)}/s`;
-}
-
 /** `0.4s`, `12.3s`, `2m05s`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 59.95) return `${seconds.toFixed(1)}s`;

@@ -7,6 +7,7 @@ import { addInspectCommand } from "./commands/inspect.ts";
 import { addLsCommand } from "./commands/ls.ts";
 import { addPullCommand } from "./commands/pull.ts";
 import { addPushCommand } from "./commands/push.ts";
+import { addRebaseCommand } from "./commands/rebase.ts";
 import { addTagsCommand } from "./commands/tags.ts";
 import type { CliContext } from "./context.ts";
 import { VERSION } from "./version.ts";
@@ -27,6 +28,7 @@ export function createProgram(context: CliContext): Command {
   addPushCommand(program, context);
   addPullCommand(program, context);
   addCopyCommand(program, context);
+  addRebaseCommand(program, context);
   addInspectCommand(program, context);
   addDiffCommand(program, context);
   addTagsCommand(program, context);

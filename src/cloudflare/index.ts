@@ -1,5 +1,5 @@
 /**
- * The edge for Cloudflare Workers: an R2 bucket as a store. Everything else of Slipway runs in a Worker as it is, with or
+ * The edge for Cloudflare Workers: an R2 bucket as a store, and a relay between pages and registries. Everything else of Slipway runs in a Worker as it is, with or
  * without `nodejs_compat`.
  *
  * @example
@@ -27,6 +27,9 @@ export type {
 } from "./r2/bucket.ts";
 export type { R2Timers } from "./r2/calls.ts";
 export { openR2, type R2Store, type R2StoreOptions } from "./r2-store.ts";
+export type { RegistryRelayOptions } from "./relay/options.ts";
+export { createRegistryRelay, type RegistryRelay } from "./relay/registry-relay.ts";
+export type { RelayAction } from "./relay/route.ts";
 
 // Types of other rooms that the above mention.
 
@@ -54,4 +57,5 @@ export type {
   JsonValue,
   Platform,
 } from "../oci/index.ts";
+export type { RegistryTimers } from "../registry/index.ts";
 export type { MetadataStore } from "../snapshots/index.ts";

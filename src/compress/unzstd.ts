@@ -1,8 +1,9 @@
 import type { ByteSource } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import { invalidZstd } from "./invalid.ts";
-import { BLOCK_LIMIT, ZstdBlocks } from "./zstd-blocks.ts";
+import { ZstdBlocks } from "./zstd-blocks.ts";
 import { numberOf, ZstdInput } from "./zstd-input.ts";
+import { BLOCK_LIMIT } from "./zstd-window.ts";
 
 /** The largest window that is taken, in bytes: 128 MiB, what `zstd` itself reads without being told to, and what its highest level writes. */
 export const ZSTD_WINDOW_LIMIT: number = 128 * 1024 * 1024;

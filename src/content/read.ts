@@ -3,6 +3,7 @@ import { SlipwayError } from "../errors.ts";
 import type { HasherFactory, StreamHasher } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, type DigestAlgorithm, digestAlgorithm, parseDigest } from "../oci/digest.ts";
+import type { ProgressListener } from "../progress.ts";
 import { verifiesItself } from "./references.ts";
 import type { ContentProvider } from "./store.ts";
 
@@ -20,6 +21,8 @@ export interface ReadBlobOptions {
   readonly hasher?: HasherFactory | undefined;
   /** Looked at before every chunk; aborting it makes the read reject with its `reason`. */
   readonly signal?: AbortSignal | undefined;
+  /** Told of what the store itself reports: where reading takes requests, that it waits. How far the read is the reader knows. */
+  readonly onProgress?: ProgressListener | undefined;
 }
 
 /** Options of {@link readBlobBytes}. */
@@ -46,7 +49,7 @@ export async function* readBlob(
   const algorithm = digestAlgorithm(digest);
   const hasher = verifiesItself(store, digest) ? undefined : verifierOf(store, algorithm, options);
   let size = 0;
-  for await (const chunk of store.open(digest, undefined, { signal: options.signal })) {
+  for await (const chunk of store.open(digest, undefined, { signal: options.signal, onProgress: options.onProgress })) {
     options.signal?.throwIfAborted();
     size += chunk.byteLength;
     if (blob.size !== undefined && size > blob.size) {

@@ -3,6 +3,7 @@ import { SlipwayError } from "../errors.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
+import type { OperationOptions } from "../progress.ts";
 import { mergeLabels } from "./labels.ts";
 import { resolveRange } from "./range.ts";
 import type {
@@ -18,7 +19,12 @@ import type {
 export interface NamedSource extends ReopenableSource {
   /** Default: `blob DIGEST`. */
   readonly name?: string | undefined;
+  /** As {@link ReopenableSource.open}; where reading takes requests, these end with the signal and tell when they wait. */
+  open(range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
 }
+
+/** The caller's notes on a blob, by their keys. */
+type Labels = Readonly<Record<string, string>>;
 
 /** What is said of an adopted blob. */
 export interface AdoptOptions {
@@ -26,7 +32,10 @@ export interface AdoptOptions {
    * Labels that the blob has from the beginning, or what finds them: it is asked once, when they are first wanted. Default: those
    * that it has already.
    */
-  readonly labels?: Readonly<Record<string, string>> | (() => Promise<Readonly<Record<string, string>>>) | undefined;
+  readonly labels?:
+    | Readonly<Record<string, string>>
+    | ((options: OperationOptions) => Promise<Readonly<Record<string, string>>>)
+    | undefined;
 }
 
 /**
@@ -57,7 +66,7 @@ export function verifiesItself(store: ContentProvider, digest: Digest): boolean 
 
 interface Adopted {
   readonly source: NamedSource;
-  labels: Readonly<Record<string, string>> | (() => Promise<Readonly<Record<string, string>>>);
+  labels: Labels | ((options: OperationOptions) => Promise<Labels>);
 }
 
 class ReferencingStore implements ReferencingContentStore {
@@ -82,9 +91,9 @@ class ReferencingStore implements ReferencingContentStore {
     return this.#adopted.has(digest);
   }
 
-  async info(digest: Digest): Promise<ContentInfo> {
+  async info(digest: Digest, options?: OperationOptions): Promise<ContentInfo> {
     const adopted = this.#adopted.get(digest);
-    return adopted === undefined ? await this.#store.info(digest) : await infoOf(digest, adopted);
+    return adopted === undefined ? await this.#store.info(digest, options) : await infoOf(digest, adopted, options);
   }
 
   async *list(): AsyncGenerator<ContentInfo, void, undefined> {
@@ -106,10 +115,14 @@ class ReferencingStore implements ReferencingContentStore {
     });
   }
 
-  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
+  async *open(
+    digest: Digest,
+    range?: ByteRange,
+    options?: OperationOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const adopted = this.#adopted.get(digest);
     if (adopted === undefined) {
-      yield* this.#store.open(digest, range);
+      yield* this.#store.open(digest, range, options);
       return;
     }
     const { source } = adopted;
@@ -124,7 +137,8 @@ class ReferencingStore implements ReferencingContentStore {
     const algorithm = digestAlgorithm(digest);
     const hasher = whole ? this.hasher(algorithm) : undefined;
     let size = 0;
-    for await (const chunk of whole ? source.open() : source.open({ offset: start, length: end - start })) {
+    const part = whole ? undefined : { offset: start, length: end - start };
+    for await (const chunk of source.open(part, options)) {
       size += chunk.byteLength;
       if (size > end - start) throw changed("SIZE_MISMATCH");
       hasher?.update(chunk);
@@ -152,11 +166,11 @@ class ReferencingStore implements ReferencingContentStore {
   }
 }
 
-async function infoOf(digest: Digest, adopted: Adopted): Promise<ContentInfo> {
-  return { digest, size: adopted.source.size, labels: await labelsOf(adopted) };
+async function infoOf(digest: Digest, adopted: Adopted, options?: OperationOptions): Promise<ContentInfo> {
+  return { digest, size: adopted.source.size, labels: await labelsOf(adopted, options) };
 }
 
-async function labelsOf(adopted: Adopted): Promise<Readonly<Record<string, string>>> {
-  if (typeof adopted.labels === "function") adopted.labels = await adopted.labels();
+async function labelsOf(adopted: Adopted, options: OperationOptions = {}): Promise<Labels> {
+  if (typeof adopted.labels === "function") adopted.labels = await adopted.labels(options);
   return adopted.labels;
 }

@@ -2,8 +2,7 @@ import type { ReopenableSource } from "../bytes.ts";
 import { writeBlob } from "../content/index.ts";
 import { addedSources } from "../content/source-label.ts";
 import type { ContentProvider, ContentStore } from "../content/store.ts";
-import { isSlipwayError, SlipwayError } from "../errors.ts";
-import type { Descriptor } from "../oci/descriptor.ts";
+import { SlipwayError } from "../errors.ts";
 import { layerCompression } from "../oci/media-types.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { BaseLayer } from "./base-image.ts";
@@ -106,38 +105,17 @@ async function copyLayer(
       size,
       async *open(range) {
         let current = range?.offset ?? 0;
-        for await (const chunk of from.open(digest, range)) {
+        for await (const chunk of from.open(digest, range, { signal, onProgress })) {
           current += chunk.byteLength;
           onProgress?.({ id: digest, name: "copying layer", state: "running", current, total: size });
           yield chunk;
         }
       },
     };
-    if (from.remote) {
-      const ref = await resumableRef(to, descriptor);
-      // Where the layer came from, a push can mount it from.
-      const labels = addedSources({}, (await from.info(digest)).labels);
-      await writeBlob(to, source, { ref, digest, size, labels, signal });
-    } else {
-      await writeBlob(to, source, { digest, size, signal });
-    }
+    // What costs requests is gone on with at a later try; and where it came from, a push can mount it from.
+    const resumable = from.remote === true;
+    const labels = resumable ? addedSources({}, (await from.info(digest, { signal, onProgress })).labels) : undefined;
+    await writeBlob(to, source, { digest, size, labels, resumable, signal });
   }
   return { descriptor: { mediaType, digest, size }, diffID, warnings: [], cached };
-}
-
-/**
- * A ref under which a later try finds what this one fetched before it failed. Where somebody else fetches the same layer just
- * now, there is none.
- */
-async function resumableRef(to: ContentStore, { digest, size }: Descriptor): Promise<string | undefined> {
-  const ref = `fetch-${digest}`;
-  try {
-    const writer = await to.writer({ ref, digest, size });
-    await writer.close();
-    return ref;
-  } catch (error) {
-    const taken = ["UNAVAILABLE", "FAILED_PRECONDITION", "ALREADY_EXISTS"] as const;
-    if (taken.some((code) => isSlipwayError(error, code))) return undefined;
-    throw error;
-  }
 }

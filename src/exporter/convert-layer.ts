@@ -65,7 +65,7 @@ async function* verifiedTar(
   const { digest, size: total } = descriptor;
   async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
     let current = 0;
-    for await (const chunk of readBlob(from, descriptor, { signal })) {
+    for await (const chunk of readBlob(from, descriptor, { signal, onProgress })) {
       current += chunk.byteLength;
       onProgress?.({ id: digest, name: "converting layer", state: "running", current, total });
       yield chunk;

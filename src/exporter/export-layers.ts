@@ -46,6 +46,8 @@ const CONCURRENCY = 3;
 interface LayerTask {
   readonly name: string;
   readonly make: (operation: OperationOptions) => Promise<PlacedLayer | undefined>;
+  /** It may take requests, and tells of steps of their own that these wait. */
+  readonly remote: boolean;
 }
 
 /**
@@ -103,18 +105,24 @@ function layerTasks(
     const parent = index === 0 ? baseRef : refs[index - 1];
     makes.push((operation) => refBlob(exporting, parent, ref, layerOptions, operation));
   }
-  return makes.map((make, index) => ({ name: `${label}layer ${index + 1}/${makes.length}`, make }));
+  return makes.map((make, index) => ({
+    name: `${label}layer ${index + 1}/${makes.length}`,
+    make,
+    remote: base?.content.remote === true && index < base.layers.length,
+  }));
 }
 
 /** Runs the making of a layer as a step of its own. What it reports of its progress, also as others' work, are bytes of this step. */
 async function runLayerStep(
-  { name, make }: LayerTask,
+  { name, make, remote }: LayerTask,
   parent: string,
   { signal, onProgress }: OperationOptions,
 ): Promise<PlacedLayer | undefined> {
   return await runStep(onProgress, { id: name, name: `exporting ${name}`, parent }, async (report) => {
     const forward = (event: ProgressEvent): void => {
       if (event.current !== undefined) report.running(event.current, event.total);
+      // Several layers may wait for the same: each has its own step.
+      else if (remote) onProgress?.({ ...event, id: `${name}: ${event.id}`, parent: name });
     };
     const layer = await make({ signal, onProgress: forward });
     if (layer?.cached) report.cached();

@@ -32,6 +32,9 @@ export interface PushedImage {
 
 /** Who can push images: the registry client is one (`createRegistry` of `slipway/registry`). */
 export interface ImagePusher {
-  /** Pushes what is missing, blobs first, the named document last. @param name in any spelling: `localhost:5000/hello:1` */
+  /**
+   * Pushes what is missing, blobs first, the named document last. It is one step "pushing NAME", of which all others are parts.
+   * @param name in any spelling: `localhost:5000/hello:1`
+   */
   push(image: PushableImage, name: string, options?: PushOptions): Promise<PushedImage>;
 }

@@ -19,8 +19,11 @@ export class RemoteLayers {
   /** Leaves a layer where it is. Nothing is asked for: its size is known, and its labels are found when they are wanted. */
   leave(from: ContentProvider, { digest, size }: Descriptor): void {
     this.#references ??= withReferences(this.#store, { hasher: this.#hasher });
-    const labels = async (): Promise<Readonly<Record<string, string>>> => (await from.info(digest)).labels;
-    this.#references.adopt(digest, { size, open: (range) => from.open(digest, range) }, { labels });
+    this.#references.adopt(
+      digest,
+      { size, open: (range, options) => from.open(digest, range, options) },
+      { labels: async (options) => (await from.info(digest, options)).labels },
+    );
   }
 
   /** The store, with the layers that were left laid over it. */

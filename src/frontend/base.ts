@@ -127,7 +127,7 @@ export async function baseSnapshot(
     applyLayers(base, snapshots, key, {
       ...options,
       onProgress: (event) => {
-        if (event.state === "completed") report.running(event.current ?? 0);
+        if (event.state === "completed" && event.current !== undefined) report.running(event.current);
         options.onProgress?.({ parent: name, ...event });
       },
     }),
@@ -140,13 +140,17 @@ async function applyLayers(
   key: string,
   options: OperationOptions & { readonly hasher?: HasherFactory | undefined },
 ): Promise<Ref> {
-  const { signal } = options;
+  const { signal, onProgress } = options;
   const active = temporaryKey("base");
   const work = await snapshots.prepare(active);
   try {
     for (const [index, layer] of layers.entries()) {
       const diffID = diffIDs[index];
-      await applyLayer(work, readBlob(content, layer, { signal }), { ...options, diffID, contents: "skip" });
+      await applyLayer(work, readBlob(content, layer, { signal, onProgress }), {
+        ...options,
+        diffID,
+        contents: "skip",
+      });
     }
     return await snapshots.commit(key, active, { labels: { [BUILD_LABEL]: "temporary" } });
   } catch (error) {

@@ -116,9 +116,8 @@ export function createTransport(
             if (user) throw refusedRedirect(doing, hop.url);
             continue;
           }
-          const next = nextHop(hop, answer, address, doing);
-          if (user && next.url.origin !== hop.url.origin) throw refusedRedirect(doing, hop.url);
-          hop = next;
+          hop = nextHop(hop, answer, { ...address, isOwn: ({ origin }) => origin === request.url.origin }, doing);
+          if (user && !hop.own) throw refusedRedirect(doing, request.url);
           continue;
         }
         if (answer.status !== 200 && !accept.includes(answer.status)) {

@@ -72,12 +72,20 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
         method,
         headers,
         redirect: request.redirect,
+        // A relay may be of the page's own origin: it needs no cookies, and no password that the browser knows or asks for by itself.
+        ...((globalThis as { readonly location?: unknown }).location !== undefined && { credentials: "omit" }),
         signal: flight.signal,
         ...body.init,
       };
       // Not called as a method: browsers refuse that.
       const send = ownFetch ?? fetch;
-      const response = await flight.wait(send(url.href, init)).catch((error: unknown) => {
+      const sending = send(url.href, init);
+      // Not every fetch listens to the signal: an answer that nobody waits for any more is let go of.
+      sending.then(
+        (late) => (flight.signal.aborted ? late.body?.cancel().catch(() => undefined) : undefined),
+        () => undefined,
+      );
+      const response = await flight.wait(sending).catch((error: unknown) => {
         signal?.throwIfAborted();
         const failure = body.failure();
         throw failure === undefined ? networkError(error, request) : failure.error;
@@ -198,7 +206,9 @@ function answerOf(
   const hasBody = response.body !== null && method !== "HEAD";
   if (!hasBody) flight.end();
   const length = hasBody ? contentLength(headers) : undefined;
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const reader = hasBody ? response.body?.getReader() : undefined;
+  // One chunk ahead of who reads: when a connection is cut, some hosts throw away what has come and was not taken yet.
+  let ahead = reader && readAhead(reader);
   let state: "new" | "reading" | "ended" = hasBody ? "new" : "ended";
   let cancelled = false;
   let count = 0;
@@ -207,7 +217,6 @@ function answerOf(
     if (state === "ended") return;
     state = "ended";
     cancelled = true;
-    reader ??= response.body?.getReader();
     const gone = reader?.cancel().catch(() => undefined);
     flight.abandon();
     await gone;
@@ -227,14 +236,13 @@ function answerOf(
     if (cancelled) throw new SlipwayError("FAILED_PRECONDITION", `Cannot ${doing}: its answer was cancelled`);
     if (state === "ended") return;
     state = "reading";
-    reader = response.body?.getReader();
     let waited = 0;
     let came = 0;
     try {
-      while (reader !== undefined) {
+      while (reader !== undefined && ahead !== undefined) {
         const start = timers.now();
         flight.expect(idle);
-        const { done, value } = await flight.wait(reader.read());
+        const { done, value } = await flight.wait(ahead);
         flight.rest();
         if (done) {
           if (length !== undefined && count < length) throw cut("its end is missing");
@@ -242,6 +250,7 @@ function answerOf(
           flight.end();
           return;
         }
+        ahead = readAhead(reader);
         count += value.byteLength;
         // Pages are not told of a Content-Encoding of other origins, for which the length would be that before decoding.
         if (length !== undefined && count > length && response.type !== "cors") {
@@ -311,6 +320,13 @@ function answerOf(
       }
     },
   };
+}
+
+function readAhead(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<ReadableStreamReadResult<Uint8Array>> {
+  const next = reader.read();
+  // Whoever waits for it is told; perhaps nobody does any more.
+  next.catch(() => undefined);
+  return next;
 }
 
 /** The body's length as it was announced, unless what is read of it is something else. */

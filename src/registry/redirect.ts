@@ -44,7 +44,12 @@ export const withoutSecrets = (headers: Readonly<Record<string, string>>): Reado
  * answer's address was checked by nobody yet.
  * @throws SlipwayError `INVALID_RESPONSE`
  */
-export function nextHop(hop: Hop, answer: HttpAnswer, address: RegistryAddress, doing: string): Hop {
+export function nextHop(
+  hop: Hop,
+  answer: HttpAnswer,
+  address: Pick<RegistryAddress, "follow" | "isOwn">,
+  doing: string,
+): Hop {
   const { status } = answer;
   const location = answer.headers.get("location");
   if (location === null) {

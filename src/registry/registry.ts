@@ -69,7 +69,7 @@ export interface RegistryTimers {
 
 /** A client for registries: distribution-spec's pull, push, discovery and management. */
 export interface Registry extends ImagePusher {
-  /** @param name with or without tag: `alpine`, `localhost:5000/hello` */
+  /** One repository of one registry; nothing is asked yet. @param name with or without tag: `alpine`, `localhost:5000/hello` */
   repository(name: string): Repository;
   /** An image to copy from. @param reference `NAME[:TAG][@DIGEST]` */
   source(reference: string): ImageSource;

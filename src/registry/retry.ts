@@ -91,10 +91,12 @@ export function createPatience(
           return;
         }
         if (waited + left > patience * 1000) {
-          throw new SlipwayError(
+          const error = new SlipwayError(
             "RESOURCE_EXHAUSTED",
             `Cannot ${doing}: ${new URL(origin).host} wants to be left alone for longer than ${patience} s (${pause.reason})`,
           );
+          spent.add(error);
+          throw error;
         }
         // Spread a little, so that not all come back in the same moment.
         await wait(left * (1 + timers.random() / 10), origin, `(${pause.reason}), then ${doing}`, options);
@@ -154,6 +156,10 @@ const plural = (tries: number): string => (tries === 1 ? "1 more try" : `${tries
 /** The last error, saying that nothing more is tried. */
 function givenUp(error: unknown, why: string): unknown {
   if (!(error instanceof SlipwayError)) return error;
+  if (why === "") {
+    spent.add(error);
+    return error;
+  }
   const last = new SlipwayError(error.code, `${error.message}${why}`, { cause: error });
   spent.add(last);
   return last;

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
-import { displayWidth, formatBytes, formatRate, formatSeconds, printable, truncate } from "../../src/cli/format.ts";
+import { displayWidth, formatBytes, formatSeconds, printable, truncate } from "../../src/cli/format.ts";
 import { Interruption } from "../../src/cli/interrupt.ts";
 import { createDisplay, type ProgressMode } from "../../src/cli/progress/display.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
@@ -46,8 +46,8 @@ describe("plain progress", () => {
 #1 DONE 0.1s
 
 #2 exporting layers
-#2 exporting layer 1/1 50.0 MB / 100 MB 1.5s
-#2 exporting layer 1/1 100 MB 2.5s done
+#2 exporting layer 1/1 50.0 MB / 100 MB 40.0 MB/s 1.5s
+#2 exporting layer 1/1 100 MB 45.0 MB/s 2.5s done
 #2 DONE 2.5s
 `);
   });
@@ -76,6 +76,18 @@ describe("plain progress", () => {
     tell({ id: "a", state: "started" });
     for (let i = 1; i <= 60; i++) tell({ id: "a", current: i }, 0.125);
     expect(output()).toBe("#1 a\n#1 40 B 5.0s\n");
+  });
+});
+
+describe("what is good to know", () => {
+  it.each<[ProgressMode, string]>([
+    ["plain", "note: look\\x0ahere\n"],
+    ["rawjson", '{"time":0,"note":"look\\nhere"}\n'],
+    ["quiet", ""],
+  ])("in %s progress", (mode, text) => {
+    const { display, output } = show(mode);
+    display.note("look\nhere");
+    expect(output()).toBe(text);
   });
 });
 
@@ -114,6 +126,44 @@ describe("progress on a terminal", () => {
       if (columns === 80)
         expect(lines[2]).toMatch(/exporting layer 1\/1 of 名前.*… 64\.0 MB \/ 120 MB {2}32\.0 MB\/s {3}2\.0s$/);
     }
+  });
+
+  it("tells the rate of the moment, and of the whole at the end", () => {
+    const { tell, display, output } = show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
+    const rate = (): string | undefined => / ([\d.]+ [kM]B\/s)/.exec(last(output()).join("\n"))?.[1];
+    tell({ id: "pushing blob", state: "started" });
+    for (let second = 1; second <= 10; second++) tell({ id: "pushing blob", current: second * 1e6, total: 100e6 }, 1);
+    expect(rate()).toBe("1.0 MB/s");
+    for (let second = 1; second <= 10; second++) tell({ id: "pushing blob", current: 10e6 + second * 9e6 }, 1);
+    expect(rate()).toBe("9.0 MB/s");
+    tell({ id: "pushing blob", state: "completed", current: 100e6 });
+    display.end();
+    expect(rate()).toBe("5.0 MB/s");
+  });
+
+  it("counts for no rate what was there when an upload is gone on with", () => {
+    const { tell, display, output } = show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
+    tell({ id: "pushing blob", state: "started" });
+    tell({ id: "pushing blob", current: 500e6, total: 510e6 }, 0.1);
+    tell({ id: "pushing blob", state: "completed", current: 510e6 }, 10);
+    display.end();
+    expect(last(output())[1]).toMatch(/510 MB {2}1\.0 MB\/s/);
+  });
+
+  it("shows a part that says the same as the whole only once, and that parts stopped with the whole", () => {
+    const { tell, display, output } = show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
+    tell({ id: "push", name: "pushing x", state: "started" });
+    tell({ id: "push of x", parent: "push", name: "pushing x", state: "started" });
+    tell({ id: "blob", parent: "push of x", name: "pushing blob", state: "started" });
+    tell({ id: "push", name: "pushing x", state: "failed", error: new Interruption("SIGINT", 130) }, 2);
+    tell({ id: "later", state: "started" }, 5);
+    display.end();
+    const [, whole, part, ...others] = last(output());
+    expect([whole, part]).toEqual([
+      expect.stringMatching(/^ ✗ pushing x .* 2\.0s$/),
+      expect.stringMatching(/^ {3}✗ pushing blob .* 2\.0s$/),
+    ]);
+    expect(others).toHaveLength(1);
   });
 
   it("has colours unless NO_COLOR is set, and says what was cached", () => {
@@ -163,9 +213,8 @@ describe("numbers and texts for people", () => {
     [1.5e9, "1.5 GB"],
   ])("%d bytes are %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 
-  it("times and rates", () => {
+  it("times", () => {
     expect([0, 59.94, 59.96, 125].map(formatSeconds)).toEqual(["0.0s", "59.9s", "1m00s", "2m05s"]);
-    expect([formatRate(1e6, 2), formatRate(0, 2), formatRate(1e6, 0.01)]).toEqual(["500 kB/s", "", ""]);
   });
 
   it("nothing that a foreign name holds reaches the terminal", () => {

@@ -153,6 +153,41 @@ describe("unzstd", () => {
     expect([...codes].sort()).toEqual(["INVALID_COMPRESSION", "UNSUPPORTED", "read"]);
   });
 
+  it("does no more work than a block may give, however long the matches are that it claims to have", async () => {
+    // 131071 literals in one byte, and 98 302 sequences of 65 536 literals and 65 539 bytes each in seven more.
+    const literals = [0xfd, 0xff, 0x1f, 0x41];
+    const sequences = [0xff, 0xfe, 0xff, 0b01_01_01_00, 35, 0, 52];
+    for (const bits of [0, 300]) {
+      const body = Uint8Array.from([...literals, ...sequences, ...new Array<number>(bits).fill(0), 1]);
+      const bomb = block(2, body.byteLength, body, true);
+      await expect(collect(unzstd(frame([bomb], { window: 0x80 })))).rejects.toMatchObject({
+        code: "INVALID_COMPRESSION",
+        message: expect.stringMatching(/damaged|more than 131072 bytes|reaches back/),
+      });
+    }
+  });
+
+  it("refuses matches that reach back before the beginning, out of the window, or to nowhere", async () => {
+    // No literals and one sequence, of three bytes from four back: the second of the latest distances, for want of a literal.
+    const match = Uint8Array.from([0x00, 1, 0b01_01_01_00, 0, 0, 0, 1]);
+    const copied = block(2, match.byteLength, match);
+    expect(await text(frame([raw("abcdef"), copied, raw("", true)], { window: 0 }))).toBe("abcdefcde");
+    await expect(text(frame([raw("abc"), copied, raw("", true)], { window: 0 }))).rejects.toThrow(
+      /reaches back 4 bytes/,
+    );
+    await expect(text(frame([copied, raw("", true)], { window: 0 }))).rejects.toThrow(/reaches back 4 bytes/);
+    // More literals than the block has.
+    const greedy = Uint8Array.from([0x08, 0x78, 1, 0b01_01_01_00, 2, 0, 0, 1]);
+    await expect(
+      text(frame([raw("abcdef"), block(2, greedy.byteLength, greedy, true)], { window: 0 })),
+    ).rejects.toThrow(/too few literals/);
+    // Bits that nobody reads.
+    const left = Uint8Array.from([0x00, 1, 0b01_01_01_00, 0, 0, 0, 2]);
+    await expect(text(frame([raw("abcdef"), block(2, left.byteLength, left, true)], { window: 0 }))).rejects.toThrow(
+      /sequences of a block are damaged/,
+    );
+  });
+
   it("takes little time and memory for small blocks in a large window", async () => {
     // 100 000 blocks of one byte: moving 128 MiB for each of them would take half an hour.
     const one = raw("x");
@@ -233,7 +268,8 @@ describe("unzstd", () => {
     "reads matches as far back as a window of 128 MiB, beyond what is kept in one piece",
     async () => {
       const start = noise(MIB, 5);
-      const data = concatBytes([start, new Uint8Array(126 * MIB), start, new Uint8Array(12 * MIB), start]);
+      const pieces = Array.from({ length: 60 }, (_, at) => start.subarray(at * 999, at * 999 + 300 + at));
+      const data = concatBytes([start, new Uint8Array(126 * MIB), ...pieces, new Uint8Array(12 * MIB), ...pieces]);
       const compressed = zstd(data, "-1", "--long=27", "--no-content-size");
       expect(compressed.byteLength).toBeLessThan(3 * MIB);
       let at = 0;

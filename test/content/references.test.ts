@@ -42,6 +42,39 @@ describe("withReferences", () => {
     }
   });
 
+  it("says which blob is wrong where it is no file", async () => {
+    const store = withReferences(createMemoryContentStore());
+    const wrong = bytesOf("a file of the Directory");
+    store.adopt(DIGEST, { size: BYTES.byteLength, open: () => bytesSource(wrong).open() });
+    expect((await readUntilError(readBlob(store, { digest: DIGEST }))).error).toMatchObject({
+      code: "DIGEST_MISMATCH",
+      message: `Cannot read blob ${DIGEST}: its content is not what its digest says`,
+    });
+  });
+
+  it("knows labels from the beginning, or asks for them once, when they are wanted", async () => {
+    const store = withReferences(createMemoryContentStore());
+    store.adopt(DIGEST, bytesSource(BYTES), { labels: { a: "1" } });
+    expect((await store.info(DIGEST)).labels).toEqual({ a: "1" });
+    // Those that are known stay where none are given.
+    store.adopt(DIGEST, bytesSource(BYTES));
+    expect((await store.info(DIGEST)).labels).toEqual({ a: "1" });
+
+    let asked = 0;
+    const labels = async (): Promise<Record<string, string>> => {
+      asked++;
+      if (asked === 1) throw new Error("not now");
+      return { b: "2", c: "3" };
+    };
+    store.adopt(DIGEST, bytesSource(BYTES), { labels });
+    await readBlobBytes(store, { digest: DIGEST });
+    expect(asked).toBe(0);
+    await expect(store.info(DIGEST)).rejects.toThrow("not now");
+    expect((await store.label(DIGEST, { b: undefined, d: "4" })).labels).toEqual({ c: "3", d: "4" });
+    expect((await arrayOf(store.list()))[0]?.labels).toEqual({ c: "3", d: "4" });
+    expect(asked).toBe(2);
+  });
+
   it("hashes an adopted source once for each read", async () => {
     let hashers = 0;
     const store = withReferences(createMemoryContentStore(), {

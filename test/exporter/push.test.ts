@@ -19,10 +19,17 @@ function notingPusher(fail?: (name: string) => void): ImagePusher & { readonly p
     async push(image, name, options = {}) {
       fail?.(name);
       pushes.push({ image, name, options });
-      options.onProgress?.({ id: "layer", name: "pushing layer", state: "started" });
-      options.onProgress?.({ id: "part", name: "uploading", parent: "layer", state: "started" });
-      options.onProgress?.({ id: "part", name: "uploading", parent: "layer", state: "completed" });
-      options.onProgress?.({ id: "layer", name: "pushing layer", state: "completed" });
+      const whole = `pushing ${name}`;
+      for (const step of [
+        { id: whole, name: whole, state: "started" },
+        { id: "layer", name: "pushing layer", parent: whole, state: "started" },
+        { id: "part", name: "uploading", parent: "layer", state: "started" },
+        { id: "part", name: "uploading", parent: "layer", state: "completed" },
+        { id: "layer", name: "pushing layer", parent: whole, state: "completed" },
+        { id: whole, name: whole, state: "completed" },
+      ] as const) {
+        options.onProgress?.(step);
+      }
       const { descriptor } = image;
       return {
         name: options.byDigest ? `${name}@${descriptor.digest}` : name,
@@ -134,11 +141,11 @@ describe("push", () => {
       "pushing layer",
       "pushing docker.io/library/b:latest",
     ]);
-    const step = "pushing docker.io/library/b:latest";
-    const parts = log.events.filter(({ id, state }) => state === "started" && id.startsWith(`${step}: `));
-    expect(parts.map(({ id, parent }) => [id, parent])).toEqual([
-      [`${step}: layer`, step],
-      [`${step}: part`, `${step}: layer`],
+    const started = log.events.filter(({ state }) => state === "started").slice(-3);
+    expect(started.map(({ id, parent }) => [id, parent])).toEqual([
+      ["pushing docker.io/library/b:latest", undefined],
+      ["docker.io/library/b:latest: layer", "pushing docker.io/library/b:latest"],
+      ["docker.io/library/b:latest: part", "docker.io/library/b:latest: layer"],
     ]);
   });
 

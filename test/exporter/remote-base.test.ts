@@ -3,7 +3,7 @@ import { readArchive, writeArchive } from "../../src/archive/index.ts";
 import { concatBytes, readAll } from "../../src/bytes.ts";
 import { decompress, gzip } from "../../src/compress/index.ts";
 import { createMemoryContentStore, readBlob, writeBlob } from "../../src/content/index.ts";
-import type { ContentStore } from "../../src/content/store.ts";
+import type { ContentProvider, ContentStore } from "../../src/content/store.ts";
 import type { BaseImage } from "../../src/exporter/config.ts";
 import { createExporter } from "../../src/exporter/create-exporter.ts";
 import type { ExportedImage, ExporterOptions, ExporterStores } from "../../src/exporter/exporter.ts";
@@ -250,6 +250,26 @@ describe("an image on a base at a registry that is named in a store", () => {
     await readAll(readBlob(house.content, layer), 1e7);
     expect((await house.images.list()).map(({ target }) => target.digest)).toEqual([image.digest]);
     for await (const { ref: ingest } of house.content.statuses()) expect(ingest).toBe("none");
+  });
+
+  it("tells under each layer that it waits for the registry", async () => {
+    const house = openHouse();
+    const remote = await remoteBase();
+    const open = remote.provider.open.bind(remote.provider);
+    const patient: ContentProvider = {
+      ...remote.provider,
+      async *open(digest, range, options) {
+        for (const state of ["started", "completed"] as const) {
+          options?.onProgress?.({ id: "retry 1", name: "waiting 1 s for registry.example", state });
+        }
+        yield* open(digest, range);
+      },
+    };
+    const log = progressLog();
+    const base = { ...remote.base, content: patient };
+    await house.exporter.resolve({ name: "app" }).export(undefined, { base, onProgress: log.onProgress });
+    const waits = log.events.filter(({ name, state }) => name.startsWith("waiting") && state === "started");
+    expect(waits.map(({ parent }) => parent).sort()).toEqual(["layer 1/2", "layer 2/2"]);
   });
 
   it("shares what others fetch at the same time", async () => {

@@ -5,6 +5,7 @@ import { Serial } from "./model/serial.ts";
 import { loadSettings } from "./model/settings.ts";
 import { openStores } from "./model/stores.ts";
 import { Workspace } from "./model/workspace.ts";
+import { basePanel } from "./views/base-panel.ts";
 import { buildPanel } from "./views/build-panel.ts";
 import { byId } from "./views/dom.ts";
 import { filesPanel } from "./views/files-panel.ts";
@@ -26,6 +27,7 @@ async function start(): Promise<void> {
   filesPanel(app);
   layersPanel(app);
   const settings = settingsForm(app, await loadSettings(stores.metadata));
+  await basePanel(app, settings);
   const panel = buildPanel(app, settings);
   await imagesPanel(app, panel);
   await storagePanel(app);

@@ -1,9 +1,6 @@
 import type { Command } from "commander";
-import type { PushedImage } from "../../exporter/index.ts";
-import type { OperationOptions, ProgressListener } from "../../index.ts";
 import { SlipwayError } from "../../index.ts";
 import { formatReference, parseReference } from "../../oci/index.ts";
-import type { Registry } from "../../registry/index.ts";
 import type { SourceImage } from "../../transfer/index.ts";
 import { addProgressFlags, INSECURE } from "../common-flags.ts";
 import type { CliContext } from "../context.ts";
@@ -12,6 +9,7 @@ import { parseImageArgument, parseRegistryArgument } from "../image-argument.ts"
 import { withSource } from "../open-source.ts";
 import { type PlatformFlags, platformChoice, sourceFor } from "../platform-choice.ts";
 import { type ProgressFlags, progressMode, withDisplay } from "../progress/mode.ts";
+import { pushAll } from "../push-all.ts";
 import { withUploads } from "../registry-client.ts";
 import { createStyle, wantsColours } from "../style.ts";
 import { pushLines, summaryText } from "../transfer-summary.ts";
@@ -84,29 +82,4 @@ function ownName(text: string, asked: string | undefined, { names }: SourceImage
     "INVALID_ARGUMENT",
     `Cannot push ${text}: ${why}; say where to: slipway push ${text} HOST/NAME:TAG`,
   );
-}
-
-/** One name after the other, so that what came to a registry under the first is there for the next. */
-async function pushAll(
-  registry: Registry,
-  image: SourceImage,
-  names: readonly string[],
-  { byDigest, ...operation }: OperationOptions & { readonly byDigest: boolean },
-): Promise<readonly PushedImage[]> {
-  const pushed: PushedImage[] = [];
-  for (const name of names) {
-    const onProgress = operation.onProgress && apart(name, operation.onProgress);
-    pushed.push(await registry.push(image, name, { signal: operation.signal, onProgress, byDigest }));
-  }
-  return pushed;
-}
-
-/** Tells the steps of one push from those of the next, which are about the same blobs. */
-function apart(name: string, onProgress: ProgressListener): ProgressListener {
-  return (event) =>
-    onProgress({
-      ...event,
-      id: `${name}: ${event.id}`,
-      ...(event.parent === undefined ? {} : { parent: `${name}: ${event.parent}` }),
-    });
 }

@@ -49,10 +49,11 @@ export function createPlainDisplay(stream: DisplayStream, style: Style, now: () 
         if (!isDue(step)) return;
         shown.set(step.id, { time: now(), current: step.current ?? 0 });
       }
+      if (steps.isEcho(step)) return;
       turnTo(root);
       const time = formatSeconds(steps.seconds(step));
-      if (step === root) print(root, endOf(step, time, style) ?? `${bytesOf(step)}${time}`);
-      else print(root, `${printable(step.name)} ${bytesOf(step)}${partEnd(step, time, style)}`);
+      if (step === root) print(root, endOf(step, time, style) ?? `${bytesOf(step, steps.rate(step))}${time}`);
+      else print(root, `${printable(step.name)} ${bytesOf(step, steps.rate(step))}${partEnd(step, time, style)}`);
     },
     warn: (message) => warnPlainly(stream, printable(message), style.yellow),
     note: (message) => notePlainly(stream, printable(message), style.dim),
@@ -60,10 +61,11 @@ export function createPlainDisplay(stream: DisplayStream, style: Style, now: () 
   };
 }
 
-function bytesOf({ current, total }: StepState): string {
+/** `64.0 MB / 120 MB 38.2 MB/s `, or nothing. */
+function bytesOf({ current, total }: StepState, rate: number | undefined): string {
   if (!current && !total) return "";
   const of = total === undefined || total === current ? "" : ` / ${formatBytes(total)}`;
-  return `${formatBytes(current ?? 0)}${of} `;
+  return `${formatBytes(current ?? 0)}${of} ${rate === undefined ? "" : `${formatBytes(rate)}/s `}`;
 }
 
 /** How a root step's last line reads; undefined while it runs. */

@@ -12,7 +12,26 @@ export interface StepState {
   error: unknown;
   readonly started: number;
   ended: number | undefined;
+  /** From when and how many bytes on it is measured. What was done before this run counts for no rate. */
+  begin: Mark | undefined;
+  /** Two moments not long ago: the rate is that since the older one. */
+  older: Mark | undefined;
+  newer: Mark | undefined;
 }
+
+interface Mark {
+  readonly time: number;
+  readonly current: number;
+}
+
+/** The rate of the moment is that of so many seconds at most, and of half of them at least. */
+const RATE_WINDOW = 6;
+
+/** Of less than this a rate says nothing. */
+const SHORT = 64 * 1024;
+
+/** So many bytes in the first second, and at one go, were there before: an upload that is gone on with. */
+const LEAP = 4 * 1024 * 1024;
 
 /** All steps of an operation, in the order in which they began. */
 export class StepTable {
@@ -39,6 +58,9 @@ export class StepTable {
         error: undefined,
         started: this.#now(),
         ended: undefined,
+        begin: undefined,
+        older: undefined,
+        newer: undefined,
       };
       this.#steps.set(event.id, step);
     }
@@ -48,8 +70,45 @@ export class StepTable {
     step.total = event.total ?? step.total;
     step.cached = event.cached ?? step.cached;
     step.error = event.error;
+    this.#measure(step);
     step.ended = event.state === "completed" || event.state === "failed" ? this.#now() : undefined;
     return step;
+  }
+
+  #measure(step: StepState): void {
+    const { current } = step;
+    if (!current) return;
+    const now = { time: this.#now(), current };
+    const leaps = step.begin === undefined && current >= LEAP && now.time - step.started < 1;
+    step.begin ??= leaps ? now : { time: step.started, current: 0 };
+    // A blob that begins anew.
+    if (current < step.begin.current) step.begin = { time: now.time, current };
+    if (step.older === undefined || current < step.older.current) step.older = step.newer = step.begin;
+    if (step.newer !== undefined && now.time - step.newer.time > RATE_WINDOW / 2) {
+      step.older = step.newer;
+      step.newer = now;
+    }
+  }
+
+  /** Bytes per second: of the last few seconds while the step runs, of all of it afterwards. Undefined where too little was seen to tell. */
+  rate(step: StepState): number | undefined {
+    const from = step.ended === undefined ? step.older : step.begin;
+    if (from === undefined || step.current === undefined || step.cached) return undefined;
+    const seconds = (step.ended ?? this.#now()) - from.time;
+    const bytes = step.current - from.current;
+    return seconds < 0.05 || bytes < SHORT ? undefined : bytes / seconds;
+  }
+
+  /** Whether a step says just what the step says that it is part of: then it is not shown by itself. */
+  isEcho(step: StepState): boolean {
+    return step.parent !== undefined && this.#steps.get(step.parent)?.name === step.name;
+  }
+
+  /** Whether a step that never ended stopped with what it is part of. */
+  hasStopped(step: StepState): boolean {
+    if (step.ended !== undefined) return true;
+    const parent = step.parent === undefined ? undefined : this.#steps.get(step.parent);
+    return parent !== undefined && this.hasStopped(parent);
   }
 
   get(id: string): StepState | undefined {
@@ -58,7 +117,8 @@ export class StepTable {
 
   /** Seconds that a step has taken so far, or took. */
   seconds(step: StepState): number {
-    return (step.ended ?? this.#now()) - step.started;
+    const parent = step.ended !== undefined || step.parent === undefined ? undefined : this.#steps.get(step.parent);
+    return (step.ended ?? parent?.ended ?? this.#now()) - step.started;
   }
 
   /** Steps that are part of no other, or of one that was never seen. */

@@ -2,7 +2,6 @@ import { createLogUpdate } from "log-update";
 import {
   displayWidth,
   formatBytes,
-  formatRate,
   formatSeconds,
   pad,
   padLeft,
@@ -86,8 +85,9 @@ interface Picture {
 export function drawSteps(steps: StepTable, title: string, rows: number, picture: Picture): string {
   const drawn: { readonly line: string; readonly over: boolean }[] = [];
   const add = (step: StepState, depth: number): void => {
-    drawn.push({ line: drawStep(steps, step, depth, picture), over: step.ended !== undefined });
-    for (const child of steps.children(step.id)) add(child, depth + 1);
+    const echo = steps.isEcho(step);
+    if (!echo) drawn.push({ line: drawStep(steps, step, depth, picture), over: step.ended !== undefined });
+    for (const child of steps.children(step.id)) add(child, echo ? depth : depth + 1);
   };
   for (const root of steps.roots()) add(root, 0);
   let excess = drawn.length - (rows - 1);
@@ -98,26 +98,27 @@ export function drawSteps(steps: StepTable, title: string, rows: number, picture
 function drawStep(steps: StepTable, step: StepState, depth: number, { style, width, tick }: Picture): string {
   const seconds = steps.seconds(step);
   const time = padLeft(step.cached ? "cached" : formatSeconds(seconds), 7);
-  const amount = amountOf(step, seconds);
+  const amount = amountOf(step, steps.rate(step));
   const indent = " ".repeat(1 + 2 * depth);
   const room = width - indent.length - 2;
   const right = `${amount === "" ? "" : ` ${amount}`}${time}`;
   const nameRoom = Math.max(8, room - displayWidth(right));
   const name = pad(truncate(shortenDigests(printable(step.name)), nameRoom), nameRoom);
   const tail = truncate(right, Math.max(0, room - nameRoom));
-  return `${indent}${markOf(step, style, tick)} ${step.ended === undefined ? name : style.dim(name)}${style.dim(tail)}`;
+  return `${indent}${markOf(step, steps.hasStopped(step), style, tick)} ${step.ended === undefined ? name : style.dim(name)}${style.dim(tail)}`;
 }
 
-function markOf(step: StepState, style: Style, tick: number): string {
+function markOf(step: StepState, stopped: boolean, style: Style, tick: number): string {
   if (step.state === "completed") return style.green("✓");
   if (step.state === "failed") return isAbort(step.error) ? style.yellow("✗") : style.red("✗");
+  // Its end was not waited for.
+  if (stopped) return style.yellow("✗");
   return style.cyan(SPINNER[tick % SPINNER.length] ?? "");
 }
 
 /** `64.0 MB / 120 MB  38.2 MB/s` while it runs, `120 MB  38.2 MB/s` afterwards. */
-function amountOf({ current, total, ended, cached }: StepState, seconds: number): string {
+function amountOf({ current, total, ended, cached }: StepState, rate: number | undefined): string {
   if (!current || cached) return "";
   const of = total === undefined || ended !== undefined ? "" : ` / ${formatBytes(total)}`;
-  const rate = formatRate(current, seconds);
-  return `${formatBytes(current)}${of}${rate === "" ? "" : `  ${rate}`}`;
+  return `${formatBytes(current)}${of}${rate === undefined ? "" : `  ${formatBytes(rate)}/s`}`;
 }

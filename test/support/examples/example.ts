@@ -22,6 +22,8 @@ export interface Example {
 export interface ExampleSurroundings {
   /** Files beside the example, by path. */
   readonly files?: Readonly<Record<string, string>> | undefined;
+  /** Environment of a Node program. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** What a Worker is asked. Default `GET /`. */
   readonly request?:
     | {

@@ -24,7 +24,7 @@ export async function runExample(
   switch (kind) {
     case "node":
       write(project, "example.mjs", code);
-      return await output(project, process.execPath, ["example.mjs"]);
+      return await output(project, process.execPath, ["example.mjs"], surroundings.env);
     case "deno":
       return await runDeno(project, code);
     case "worker":
@@ -55,8 +55,13 @@ async function runDeno(project: string, code: string): Promise<string> {
   return await output(project, deno, args);
 }
 
-async function output(project: string, command: string, args: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await run(command, args, { cwd: project });
+async function output(
+  project: string,
+  command: string,
+  args: readonly string[],
+  env?: Readonly<Record<string, string>>,
+): Promise<string> {
+  const { status, stdout, stderr } = await run(command, args, { cwd: project, env });
   if (status !== 0 || stderr !== "") throw new Error(`ended with ${status}: ${stderr}`);
   return stdout;
 }

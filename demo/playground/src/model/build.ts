@@ -1,5 +1,15 @@
-import { createExporter, type Descriptor, isSlipwayError, type OperationOptions, type Snapshotter } from "slipway";
+import {
+  type BaseImage,
+  createExporter,
+  type Descriptor,
+  isSlipwayError,
+  type OperationOptions,
+  type Platform,
+  type Snapshotter,
+} from "slipway";
 import { withLease } from "slipway/content";
+import { choosePlatform } from "slipway/transfer";
+import { loadBase } from "./registries.ts";
 import type { ImageRequest } from "./settings.ts";
 import type { Stores } from "./stores.ts";
 
@@ -27,14 +37,14 @@ export async function buildImage(
     const replaced = await imagesNamed(stores, names);
     const exporter = createExporter({ ...stores, content: withLease(stores.content, lease), snapshots });
     const job = exporter.resolve({ name: names, compression, onWarning });
-    const [only] = platforms;
+    const sources = await Promise.all(
+      platforms.map(async (platform) => ({ platform, ref, base: await baseFor(stores, platform, signal) })),
+    );
+    const [only] = sources;
     const image =
-      platforms.length === 1
-        ? await job.export(ref, { config, platform: only, signal, onProgress })
-        : await job.export(
-            platforms.map((platform) => ({ platform, ref })),
-            { config, signal, onProgress },
-          );
+      sources.length === 1 && only !== undefined
+        ? await job.export(ref, { config, platform: only.platform, base: only.base, signal, onProgress })
+        : await job.export(sources, { config, signal, onProgress });
     for (const [name, digest] of replaced) {
       if (digest !== image.digest)
         onWarning(`The name ${name} stood for ${digest} before, and stands for this image now.`);
@@ -44,6 +54,19 @@ export async function buildImage(
     ref.release();
     await lease.release();
   }
+}
+
+/** What the image begins with on that platform. @throws SlipwayError `NOT_FOUND` where the base has nothing for it */
+async function baseFor(
+  stores: Stores,
+  platform: Platform,
+  signal: AbortSignal | undefined,
+): Promise<BaseImage | undefined> {
+  const base = await loadBase(stores);
+  if (base === undefined) return undefined;
+  const { content } = stores;
+  const image = { content, descriptor: base.descriptor, names: [base.name] };
+  return { content, manifest: (await choosePlatform(image, platform, { signal })).descriptor };
 }
 
 /** What the names stand for now. */

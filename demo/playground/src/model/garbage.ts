@@ -1,5 +1,6 @@
 import { type CollectedGarbage, collectGarbage, type GarbageRoot, type Snapshotter } from "slipway";
 import { snapshotContents } from "slipway/snapshots";
+import { loadBase } from "./registries.ts";
 import type { Stores } from "./stores.ts";
 
 /** Removes the blobs that neither an image nor a file needs. Nothing may be written to the working snapshot meanwhile. */
@@ -17,7 +18,9 @@ export async function removeLeftovers(stores: Stores, snapshots: Snapshotter): P
   return await collectGarbage({ ...stores, roots: rootsOf(stores, snapshots), abandoned });
 }
 
-async function* rootsOf({ images }: Stores, snapshots: Snapshotter): AsyncGenerator<GarbageRoot, void, undefined> {
-  for (const { target } of await images.list()) yield target;
+async function* rootsOf(stores: Stores, snapshots: Snapshotter): AsyncGenerator<GarbageRoot, void, undefined> {
+  for (const { target } of await stores.images.list()) yield target;
+  const base = await loadBase(stores);
+  if (base !== undefined) yield base.descriptor;
   yield* snapshotContents(snapshots);
 }

@@ -8,6 +8,7 @@ import { downloadControl } from "./download-control.ts";
 import { imageView } from "./image-view.ts";
 import { forgetErrors, tell, tellError } from "./notices.ts";
 import { ProgressList } from "./progress-list.ts";
+import { pushControl } from "./push-control.ts";
 
 /** What the other parts of the page can ask for. */
 export interface BuildPanel {
@@ -95,7 +96,9 @@ export function buildPanel(app: App, settings: () => Settings): BuildPanel {
   async function open(image: StoredImage): Promise<void> {
     const opened = await openStoredImage(stores.content, image);
     shown = image.descriptor.digest;
-    result.replaceChildren(imageView(opened, downloadControl(app, image)));
+    result.replaceChildren(
+      imageView(opened, h("div", { class: "outlets" }, downloadControl(app, image), pushControl(app, image))),
+    );
   }
 
   return {

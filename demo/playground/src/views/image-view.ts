@@ -7,8 +7,8 @@ import { copyButton } from "./copy-button.ts";
 import { columnHead, h } from "./dom.ts";
 import { jsonView } from "./json-view.ts";
 
-/** An image: digest, layers, documents, and how Docker gets it. @param download the control that downloads it */
-export function imageView(image: OpenedImage, download: HTMLElement): HTMLElement {
+/** An image: digest, layers, documents, and how Docker gets it. @param outlets the controls that bring it elsewhere */
+export function imageView(image: OpenedImage, outlets: HTMLElement): HTMLElement {
   const { descriptor, names, manifests, size, documents } = image;
   return h(
     "article",
@@ -31,7 +31,7 @@ export function imageView(image: OpenedImage, download: HTMLElement): HTMLElemen
       h("dt", {}, "Size"),
       h("dd", {}, formatBytes(size)),
     ),
-    download,
+    outlets,
     h(
       "div",
       { class: "commands" },

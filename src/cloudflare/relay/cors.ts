@@ -1,0 +1,45 @@
+import { EXPOSED_HEADERS, REQUEST_HEADERS } from "./headers.ts";
+import { denied } from "./relay-error.ts";
+
+/** Origins whose pages may use the relay, or all. Pages of the relay's own origin always may. */
+export type AllowedOrigins = readonly string[] | "*";
+
+/** Seconds for which a browser need not ask again; the longest that any of them keeps. */
+const MAX_AGE = 86_400;
+
+/**
+ * The origin that an answer must name, or undefined where the request came from no page or one of the same origin.
+ * @throws RelayError 403 for pages of origins that are not allowed
+ */
+export function allowedOrigin(request: Request, allowed: AllowedOrigins): string | undefined {
+  const origin = request.headers.get("origin");
+  if (origin === null || origin === new URL(request.url).origin) return undefined;
+  if (allowed === "*" || (origin !== "null" && allowed.includes(origin))) return origin;
+  throw denied(`Cannot relay for pages of ${origin}: it is not among the origins that this relay allows`);
+}
+
+/** Whether a request is a browser's question about another one. */
+export function isPreflight(request: Request): boolean {
+  return request.method === "OPTIONS" && request.headers.has("access-control-request-method");
+}
+
+/** The answer to such a question. */
+export function preflightResponse(methods: readonly string[]): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      "access-control-allow-methods": methods.join(", "),
+      "access-control-allow-headers": REQUEST_HEADERS.join(", "),
+      "access-control-max-age": String(MAX_AGE),
+    },
+  });
+}
+
+/** Adds what lets a page of that origin read the answer. Credentials of the browser (cookies) are never among what is allowed. */
+export function allowReading(response: Response, origin: string | undefined): Response {
+  response.headers.append("vary", "Origin");
+  if (origin === undefined) return response;
+  response.headers.set("access-control-allow-origin", origin);
+  response.headers.set("access-control-expose-headers", EXPOSED_HEADERS.join(", "));
+  return response;
+}
