@@ -50,6 +50,10 @@ interface Part {
   readonly end: number | undefined;
 }
 
+/** Bytes that a connection must bring for its failure not to count, and how many may bring less in a row. */
+const LEAST_PROGRESS = 16 * 1024;
+const SETBACKS_LIMIT = 8;
+
 class BlobReading {
   readonly #blob: RemoteBlob;
   readonly #operation: OperationOptions;
@@ -61,6 +65,9 @@ class BlobReading {
   #end: number | undefined;
   #total: number | undefined;
   #part: Part | undefined;
+  /** Where it last failed, and how often it did with next to nothing in between. */
+  #failedAt: number;
+  #setbacks = 0;
   /** Where an answer last ended too early, although it was whole. */
   #endedAt: number | undefined;
   #contradicted = false;
@@ -71,6 +78,7 @@ class BlobReading {
     this.#doing = `fetch ${blob.name}`;
     this.#start = offset;
     this.#position = offset;
+    this.#failedAt = offset;
     this.#end = length === undefined ? undefined : offset + length;
     const valid = [offset, this.#end ?? offset].every((value) => Number.isSafeInteger(value) && value >= offset);
     if (!valid || offset < 0) throw this.#outOfRange();
@@ -83,8 +91,27 @@ class BlobReading {
       await this.#finish();
       return undefined;
     }
-    // Each chunk is a success that gives the budget of tries anew.
-    return await this.#blob.transport.retry(this.#doing, () => this.#read(), this.#operation);
+    // Each chunk is a success that gives the budget of tries anew, unless they are crumbs.
+    const attempt = (): Promise<Uint8Array | undefined> =>
+      this.#read().catch((error: unknown) => {
+        throw this.#setback(error);
+      });
+    return await this.#blob.transport.retry(this.#doing, attempt, this.#operation);
+  }
+
+  /** A server that gives a few bytes at a time and then stalls or hangs up would never be done, and never be given up. */
+  #setback(error: unknown): unknown {
+    const crumbs = this.#position - this.#failedAt;
+    this.#failedAt = this.#position;
+    if (crumbs >= LEAST_PROGRESS) this.#setbacks = 0;
+    if (crumbs === 0 || crumbs >= LEAST_PROGRESS || !isSlipwayError(error, "UNAVAILABLE")) return error;
+    this.#setbacks++;
+    if (this.#setbacks < SETBACKS_LIMIT) return error;
+    const reason = `${SETBACKS_LIMIT} times in a row it failed after a few bytes`;
+    return withFailure(new SlipwayError("UNAVAILABLE", `${error.message}; ${reason}`, { cause: error }), {
+      passing: false,
+      reason,
+    });
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { SlipwayError } from "../errors.ts";
 import { withFailure } from "./failure.ts";
 import { networkError } from "./network-error.ts";
 import type { RegistryTimers } from "./registry.ts";
-import { openRequestBody } from "./request-body.ts";
+import { copiesStreams, openRequestBody } from "./request-body.ts";
 import { hostTimers } from "./timers.ts";
 import type { RegistryResponse, RequestBody } from "./transport.ts";
 
@@ -51,7 +51,12 @@ const DRAIN_TIME = 2000;
 export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchangeOptions): HttpExchange {
   const after: After = (milliseconds, callback) =>
     timers.after?.(milliseconds, callback) ?? hostTimers.after(milliseconds, callback);
-  return async (request, signal) => {
+  /** @param copied whether the host may keep all of a streamed body, which Node's does to see redirects */
+  const exchange = async (
+    request: HttpRequest,
+    signal: AbortSignal | undefined,
+    copied: boolean,
+  ): Promise<HttpAnswer> => {
     const { method, url } = request;
     signal?.throwIfAborted();
     // Made here: what is wrong with a header is no failure of the network.
@@ -68,10 +73,11 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
       });
       if (body.streamed) headers.set("content-length", String(body.size));
       flight.expect(patience + (body.streamed ? 0 : (body.size / SLOWEST_SENDING) * 1000));
+      const uncopied = body.streamed && !copied && copiesStreams();
       const init: RequestInit & { duplex?: "half" } = {
         method,
         headers,
-        redirect: request.redirect,
+        ...(uncopied ? ({ redirect: "error", window: null } as const) : { redirect: request.redirect }),
         // A relay may be of the page's own origin: it needs no cookies, and no password that the browser knows or asks for by itself.
         ...((globalThis as { readonly location?: unknown }).location !== undefined && { credentials: "omit" }),
         signal: flight.signal,
@@ -87,11 +93,16 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
       );
       const response = await flight.wait(sending).catch((error: unknown) => {
         signal?.throwIfAborted();
+        if (uncopied && isRedirectError(error)) return undefined;
         const failure = body.failure();
         throw failure === undefined ? networkError(error, request) : failure.error;
       });
       answered = true;
       flight.rest();
+      if (response === undefined) {
+        flight.abandon();
+        return await exchange(request, signal, true);
+      }
       return answerOf(response, request, flight, { timers, idle, after });
     } catch (error) {
       answered = true;
@@ -99,6 +110,13 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
       throw error;
     }
   };
+  return (request, signal) => exchange(request, signal, false);
+}
+
+/** What Node's fetch says of a redirect that was not to be: the innermost cause has it. */
+function isRedirectError(error: unknown): boolean {
+  const { message, cause } = error as { readonly message?: unknown; readonly cause?: unknown };
+  return message === "unexpected redirect" || (typeof cause === "object" && cause !== null && isRedirectError(cause));
 }
 
 function requestHeaders({ headers: given, doing, method }: HttpRequest): Headers {

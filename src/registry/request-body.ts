@@ -99,3 +99,17 @@ export function canStreamRequests(): boolean {
     return false;
   }
 }
+
+/**
+ * Whether the host's fetch keeps a second copy of a streamed body in memory until its end, unless redirects are errors and `window` is
+ * null (Fetch, "HTTP-network-or-cache fetch", which clones the request so that it can be sent anew). That is Node's: it is the only one
+ * besides pages that minds what `window` is.
+ */
+export function copiesStreams(): boolean {
+  try {
+    const window = "" as unknown as null;
+    return !new Request("https://registry.invalid/", { window });
+  } catch {
+    return true;
+  }
+}

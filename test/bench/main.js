@@ -1,6 +1,6 @@
 // Measures whole exports beside other tools on the same input, in turn, in the same run. Nothing is asserted here.
 //   npm run bench [-- [--tree DIR] [--rounds N] [PART]…]
-// PART: chain, export, memory, hash, engines, worker; default all. DIR: a tree of 200 MB or more, default this project's node_modules.
+// PART: chain, export, memory, hash, engines, worker, registry; default all. DIR: a tree of 200 MB or more, default this project's node_modules.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -11,6 +11,7 @@ import { countChainExports } from "./chain.js";
 import { benchEngines } from "./engines.js";
 import { hashing } from "./hash.js";
 import { interleave, median, run } from "./measure.js";
+import { benchRegistry } from "./registry.js";
 import { workerMemory } from "./worker-memory.js";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -168,6 +169,7 @@ const parts = {
   hash: hashing,
   engines: benchEngines,
   worker: () => workerMemory(),
+  registry: () => benchRegistry(rounds),
 };
 
 try {
