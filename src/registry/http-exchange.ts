@@ -3,7 +3,7 @@ import { SlipwayError } from "../errors.ts";
 import { withFailure } from "./failure.ts";
 import { networkError } from "./network-error.ts";
 import type { RegistryTimers } from "./registry.ts";
-import { openRequestBody } from "./request-body.ts";
+import { metRedirect, openRequestBody } from "./request-body.ts";
 import { hostTimers } from "./timers.ts";
 import type { RegistryResponse, RequestBody } from "./transport.ts";
 
@@ -51,7 +51,11 @@ const DRAIN_TIME = 2000;
 export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchangeOptions): HttpExchange {
   const after: After = (milliseconds, callback) =>
     timers.after?.(milliseconds, callback) ?? hostTimers.after(milliseconds, callback);
-  return async (request, signal) => {
+  const exchange = async (
+    request: HttpRequest,
+    signal: AbortSignal | undefined,
+    redirected: boolean,
+  ): Promise<HttpAnswer> => {
     const { method, url } = request;
     signal?.throwIfAborted();
     // Made here: what is wrong with a header is no failure of the network.
@@ -62,13 +66,14 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
     try {
       const writing = method !== "GET" && method !== "HEAD";
       const patience = idle * (writing ? IDLE_WHEN_WRITING : 1);
-      const body = await openRequestBody(request.body, {
-        onReading: () => answered || flight.rest(),
-        onSending: () => answered || flight.expect(patience),
-      });
+      const body = await openRequestBody(
+        request.body,
+        { onReading: () => answered || flight.rest(), onSending: () => answered || flight.expect(patience) },
+        redirected,
+      );
       if (body.streamed) headers.set("content-length", String(body.size));
       flight.expect(patience + (body.streamed ? 0 : (body.size / SLOWEST_SENDING) * 1000));
-      const init: RequestInit & { duplex?: "half" } = {
+      const init: RequestInit & { duplex?: "half"; window?: null } = {
         method,
         headers,
         redirect: request.redirect,
@@ -88,8 +93,15 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
       const response = await flight.wait(sending).catch((error: unknown) => {
         signal?.throwIfAborted();
         const failure = body.failure();
-        throw failure === undefined ? networkError(error, request) : failure.error;
+        if (failure !== undefined) throw failure.error;
+        if (body.init.redirect !== undefined && metRedirect(error)) return "redirect" as const;
+        throw networkError(error, request);
       });
+      if (response === "redirect") {
+        answered = true;
+        flight.abandon();
+        return await exchange(request, signal, true);
+      }
       answered = true;
       flight.rest();
       return answerOf(response, request, flight, { timers, idle, after });
@@ -99,6 +111,7 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
       throw error;
     }
   };
+  return (request, signal) => exchange(request, signal, false);
 }
 
 function requestHeaders({ headers: given, doing, method }: HttpRequest): Headers {

@@ -269,6 +269,32 @@ describe("a registry that does not like how a blob is sent", () => {
   });
 });
 
+describe("a body that is streamed", () => {
+  it("is sent again to where the registry leads it", async () => {
+    const on = ({ method, url }: RecordedRequest) =>
+      method === "PATCH" && !url.includes("moved")
+        ? ({ kind: "answer", status: 307, headers: { location: `${url}&moved=1` } } as const)
+        : "ok";
+    const { repository, server } = await ground({ on });
+    const bytes = noise(LARGE);
+    expect(await repository.pushBlob(sourceOf(bytes))).toBe("uploaded");
+    expect(server.repositories.get("hello")?.blobs.get(digestOf(bytes))?.byteLength).toBe(LARGE);
+    expect(server.requests.filter(({ url }) => url.includes("moved")).map(({ method }) => method)).toContain("PATCH");
+  });
+
+  it("is not cloned by fetch, which would keep all of it in memory", async () => {
+    const { client } = await ground();
+    const sent: RequestInit[] = [];
+    const watched: typeof fetch = (input, init) => {
+      if (init?.body instanceof ReadableStream) sent.push(init);
+      return fetch(input, init);
+    };
+    expect(await client({ fetch: watched }).pushBlob(sourceOf(noise(LARGE)))).toBe("uploaded");
+    // "HTTP-network-or-cache fetch", step 8: only such a request is not.
+    expect(sent).toEqual([expect.objectContaining({ redirect: "error", window: null })]);
+  });
+});
+
 describe("an upload that was cut", () => {
   it("goes on from what the registry has, within the same run", async () => {
     let cuts = 0;
