@@ -59,5 +59,4 @@ export type {
 } from "../oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
 export type { RegistryTimers } from "../registry/index.ts";
-export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
 export type { MetadataStore } from "../snapshots/index.ts";

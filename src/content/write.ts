@@ -159,18 +159,21 @@ async function* untilAborted(
     yield* chunks;
     return;
   }
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  aborted.catch(() => undefined);
+  // Each wait has a promise of its own: one that all of them were raced with would keep every chunk until the end.
+  let reject = (_reason: unknown): void => undefined;
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const next = (): Promise<IteratorResult<Uint8Array>> =>
+    new Promise((resolve, fail) => {
+      reject = fail;
+      chunks.next().then(resolve, fail);
+    });
   try {
     for (;;) {
       signal.throwIfAborted();
-      const next = await Promise.race([chunks.next(), aborted]);
-      if (next.done) return;
-      yield next.value;
+      const read = await next();
+      if (read.done) return;
+      yield read.value;
     }
   } finally {
     signal.removeEventListener("abort", onAbort);

@@ -40,9 +40,6 @@ export async function* readRemoteBlob(
   }
 }
 
-/** Connections of one blob that may be cut: more than any bad network does, and an end for who gives a byte at a time. */
-const CUTS_LIMIT = 1000;
-
 /** One answer that is being read. */
 interface Part {
   readonly response: RegistryResponse;
@@ -74,7 +71,6 @@ class BlobReading {
   /** Where an answer last ended too early, although it was whole. */
   #endedAt: number | undefined;
   #contradicted = false;
-  #cuts = 0;
 
   constructor(blob: RemoteBlob, { offset = 0, length }: ByteRange = {}, operation: OperationOptions) {
     this.#blob = blob;
@@ -149,10 +145,7 @@ class BlobReading {
       next = await part.chunks.next();
     } catch (error) {
       await this.close();
-      if (++this.#cuts < CUTS_LIMIT) throw error;
-      const reason = `its connection was cut ${CUTS_LIMIT} times`;
-      const last = new SlipwayError("UNAVAILABLE", `Cannot ${this.#doing}: ${reason}`, { cause: error });
-      throw withFailure(last, { passing: false, reason });
+      throw error;
     }
     if (!next.done) return next.value;
     await this.close();

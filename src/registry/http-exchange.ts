@@ -3,7 +3,7 @@ import { SlipwayError } from "../errors.ts";
 import { withFailure } from "./failure.ts";
 import { networkError } from "./network-error.ts";
 import type { RegistryTimers } from "./registry.ts";
-import { metRedirect, openRequestBody } from "./request-body.ts";
+import { copiesStreams, openRequestBody } from "./request-body.ts";
 import { hostTimers } from "./timers.ts";
 import type { RegistryResponse, RequestBody } from "./transport.ts";
 
@@ -51,10 +51,11 @@ const DRAIN_TIME = 2000;
 export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchangeOptions): HttpExchange {
   const after: After = (milliseconds, callback) =>
     timers.after?.(milliseconds, callback) ?? hostTimers.after(milliseconds, callback);
+  /** @param copied whether the host may keep all of a streamed body, which Node's does to see redirects */
   const exchange = async (
     request: HttpRequest,
     signal: AbortSignal | undefined,
-    redirected: boolean,
+    copied: boolean,
   ): Promise<HttpAnswer> => {
     const { method, url } = request;
     signal?.throwIfAborted();
@@ -66,17 +67,17 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
     try {
       const writing = method !== "GET" && method !== "HEAD";
       const patience = idle * (writing ? IDLE_WHEN_WRITING : 1);
-      const body = await openRequestBody(
-        request.body,
-        { onReading: () => answered || flight.rest(), onSending: () => answered || flight.expect(patience) },
-        redirected,
-      );
+      const body = await openRequestBody(request.body, {
+        onReading: () => answered || flight.rest(),
+        onSending: () => answered || flight.expect(patience),
+      });
       if (body.streamed) headers.set("content-length", String(body.size));
       flight.expect(patience + (body.streamed ? 0 : (body.size / SLOWEST_SENDING) * 1000));
-      const init: RequestInit & { duplex?: "half"; window?: null } = {
+      const uncopied = body.streamed && !copied && copiesStreams();
+      const init: RequestInit & { duplex?: "half" } = {
         method,
         headers,
-        redirect: request.redirect,
+        ...(uncopied ? ({ redirect: "error", window: null } as const) : { redirect: request.redirect }),
         // A relay may be of the page's own origin: it needs no cookies, and no password that the browser knows or asks for by itself.
         ...((globalThis as { readonly location?: unknown }).location !== undefined && { credentials: "omit" }),
         signal: flight.signal,
@@ -92,18 +93,16 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
       );
       const response = await flight.wait(sending).catch((error: unknown) => {
         signal?.throwIfAborted();
+        if (uncopied && isRedirectError(error)) return undefined;
         const failure = body.failure();
-        if (failure !== undefined) throw failure.error;
-        if (body.init.redirect !== undefined && metRedirect(error)) return "redirect" as const;
-        throw networkError(error, request);
+        throw failure === undefined ? networkError(error, request) : failure.error;
       });
-      if (response === "redirect") {
-        answered = true;
+      answered = true;
+      flight.rest();
+      if (response === undefined) {
         flight.abandon();
         return await exchange(request, signal, true);
       }
-      answered = true;
-      flight.rest();
       return answerOf(response, request, flight, { timers, idle, after });
     } catch (error) {
       answered = true;
@@ -112,6 +111,12 @@ export function createHttpExchange({ fetch: ownFetch, timers, idle }: HttpExchan
     }
   };
   return (request, signal) => exchange(request, signal, false);
+}
+
+/** What Node's fetch says of a redirect that was not to be: the innermost cause has it. */
+function isRedirectError(error: unknown): boolean {
+  const { message, cause } = error as { readonly message?: unknown; readonly cause?: unknown };
+  return message === "unexpected redirect" || (typeof cause === "object" && cause !== null && isRedirectError(cause));
 }
 
 function requestHeaders({ headers: given, doing, method }: HttpRequest): Headers {

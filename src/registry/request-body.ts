@@ -12,12 +12,7 @@ export interface BodyListener {
 
 /** A body as `fetch` takes it. */
 export interface OpenedBody {
-  readonly init: {
-    readonly body?: BodyInit;
-    readonly duplex?: "half";
-    readonly redirect?: "error";
-    readonly window?: null;
-  };
+  readonly init: { readonly body?: BodyInit; readonly duplex?: "half" };
   /** Bytes in all. */
   readonly size: number;
   /** Whether the listener is told. A host tells nothing of how far it is with a body that it has whole. */
@@ -36,16 +31,8 @@ const notStreamed = (body: Uint8Array<ArrayBuffer> | Blob | undefined, size: num
   failure: () => undefined,
 });
 
-/**
- * Opens a body to be sent once. A source is streamed where the host can do that, otherwise it becomes a `Blob`.
- * @param redirected whether the answer may be a redirect. As long as that is not known, a stream is sent so that one would be an error:
- *   see {@link UNCLONED}
- */
-export async function openRequestBody(
-  body: RequestBody | undefined,
-  listener: BodyListener,
-  redirected = false,
-): Promise<OpenedBody> {
+/** Opens a body to be sent once. A source is streamed where the host can do that, otherwise it becomes a `Blob`. */
+export async function openRequestBody(body: RequestBody | undefined, listener: BodyListener): Promise<OpenedBody> {
   if (body === undefined) return notStreamed(undefined, 0);
   if (body instanceof Uint8Array) return notStreamed(body, body.byteLength);
   if (!("open" in body)) return notStreamed(body, body.size);
@@ -69,25 +56,7 @@ export async function openRequestBody(
     }
   }
   const stream = withLength(toReadableStream(chunks(body)), body.size);
-  const uncloned = redirected || hasFixedLengthStreams() ? {} : UNCLONED;
-  return {
-    init: { body: stream, duplex: "half", ...uncloned },
-    size: body.size,
-    streamed: true,
-    failure: () => failed,
-  };
-}
-
-/**
- * Fetch clones every request but one of this kind ("HTTP-network-or-cache fetch", step 8), and Node does that by `tee()`: the clone
- * would hold all of a stream in memory that was sent already. The others do not mind. Workers do not know this kind of redirect.
- */
-const UNCLONED = { redirect: "error", window: null } as const;
-
-/** Whether `fetch` failed as the answer was a redirect. Node, Deno and Bun say so each in its own words. */
-export function metRedirect(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return /redirect/i.test(error.message) || metRedirect(error.cause);
+  return { init: { body: stream, duplex: "half" }, size: body.size, streamed: true, failure: () => failed };
 }
 
 /** A source that is longer or shorter than it says would break the connection for everything that follows. */
@@ -106,15 +75,10 @@ async function* checkedChunks(source: ReopenableSource): AsyncGenerator<Uint8Arr
   if (size < source.size) throw wrong();
 }
 
-interface FixedLengthHost {
-  readonly FixedLengthStream?: new (size: number) => TransformStream<Uint8Array, Uint8Array>;
-}
-
-const hasFixedLengthStreams = (): boolean => (globalThis as FixedLengthHost).FixedLengthStream !== undefined;
-
 /** Workers send a `Content-Length` only for streams of this kind; Node and Bun take it from the header, Deno sends none. */
 function withLength(stream: ReadableStream<Uint8Array>, size: number): ReadableStream<Uint8Array> {
-  const { FixedLengthStream } = globalThis as FixedLengthHost;
+  type FixedLength = new (size: number) => TransformStream<Uint8Array, Uint8Array>;
+  const { FixedLengthStream } = globalThis as { readonly FixedLengthStream?: FixedLength };
   if (FixedLengthStream === undefined) return stream;
   const { readable, writable } = new FixedLengthStream(size);
   // Who reads the stream is told as well.
@@ -133,5 +97,19 @@ export function canStreamRequests(): boolean {
     return !new Request("https://registry.invalid/", init).headers.has("content-type");
   } catch {
     return false;
+  }
+}
+
+/**
+ * Whether the host's fetch keeps a second copy of a streamed body in memory until its end, unless redirects are errors and `window` is
+ * null (Fetch, "HTTP-network-or-cache fetch", which clones the request so that it can be sent anew). That is Node's: it is the only one
+ * besides pages that minds what `window` is.
+ */
+export function copiesStreams(): boolean {
+  try {
+    const window = "" as unknown as null;
+    return !new Request("https://registry.invalid/", { window });
+  } catch {
+    return true;
   }
 }
