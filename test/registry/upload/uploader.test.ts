@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ByteRange } from "../../../src/bytes.ts";
 import { digestOf } from "../../../src/hash/index.ts";
 import type { ProgressEvent } from "../../../src/progress.ts";
@@ -266,6 +266,58 @@ describe("a registry that does not like how a blob is sent", () => {
       code: "UNSUPPORTED",
       message: expect.stringMatching(/^Cannot upload blob .*413/),
     });
+  });
+});
+
+describe("a body that is streamed", () => {
+  it("is sent again to where the registry leads it", async () => {
+    const on = ({ method, url }: RecordedRequest) =>
+      method === "PATCH" && !url.includes("moved")
+        ? ({ kind: "answer", status: 307, headers: { location: `${url}&moved=1` } } as const)
+        : "ok";
+    const { repository, server } = await ground({ on });
+    const bytes = noise(LARGE);
+    expect(await repository.pushBlob(sourceOf(bytes))).toBe("uploaded");
+    expect(server.repositories.get("hello")?.blobs.get(digestOf(bytes))?.byteLength).toBe(LARGE);
+    expect(server.requests.filter(({ url }) => url.includes("moved")).map(({ method }) => method)).toContain("PATCH");
+  });
+
+  it("is not cloned by fetch, which would keep all of it in memory", async () => {
+    const { client } = await ground();
+    const sent: RequestInit[] = [];
+    const watched: typeof fetch = (input, init) => {
+      if (init?.body instanceof ReadableStream) sent.push(init);
+      return fetch(input, init);
+    };
+    expect(await client({ fetch: watched }).pushBlob(sourceOf(noise(LARGE)))).toBe("uploaded");
+    // "HTTP-network-or-cache fetch", step 8: only such a request is not.
+    expect(sent).toEqual([expect.objectContaining({ redirect: "error", window: null })]);
+  });
+});
+
+describe("a page, which cannot stream requests", () => {
+  it("sends Blobs, a chunk at a time, of a source that is read once", async () => {
+    const { client, asked } = await ground();
+    vi.stubGlobal("location", { href: "https://page.example/" });
+    onTestFinished(() => {
+      vi.unstubAllGlobals();
+    });
+    const sizes: number[] = [];
+    const watched: typeof fetch = (input, init) => {
+      expect(init?.body).not.toBeInstanceOf(ReadableStream);
+      if (init?.body instanceof Blob) sizes.push(init.body.size);
+      return fetch(input, init);
+    };
+    const source = sourceOf(noise(LARGE));
+    expect(await client({ fetch: watched, chunkSize: 1_000_000 }).pushBlob(source)).toBe("uploaded");
+    expect(sizes).toEqual([1_000_000, 1_000_000, 1_000_000, LARGE - 3_000_000]);
+    expect(source.opened).toEqual([undefined]);
+    const bytes = noise(LARGE, 2);
+    const blob = { digest: digestOf(bytes), size: LARGE, body: new Blob([bytes]) };
+    // A Blob stays where it is: there is no need to cut it.
+    expect(await client({ fetch: watched }).pushBlob(blob)).toBe("uploaded");
+    expect(sizes.at(-1)).toBe(LARGE);
+    expect(asked().filter((line) => line.startsWith("PATCH"))).toHaveLength(5);
   });
 });
 
