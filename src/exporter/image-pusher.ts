@@ -26,7 +26,7 @@ export interface PushedImage {
   readonly descriptor: Descriptor;
   /** How blobs came there: `existing` were there, `mounted` came from another repository, `uploaded` were sent. */
   readonly blobs: { readonly existing: number; readonly mounted: number; readonly uploaded: number };
-  /** Bytes of blobs and documents that were sent. */
+  /** Bytes of the blobs and documents that were uploaded, with what an earlier run had sent of them. */
   readonly uploadedBytes: number;
 }
 

@@ -16,13 +16,15 @@ export function networkError(
   const codes = causes(error).map((cause) => String((cause as { readonly code?: unknown }).code ?? ""));
   const lasting = codes.find((code) => LASTING.some((pattern) => pattern.test(code)));
   const secured = lasting !== undefined && lasting !== "ENOTFOUND";
+  // The standard forbids some ports (Fetch, "port blocking"): nothing was sent, and nothing will be.
+  const blocked = causes(error).some((cause) => (cause as { readonly message?: unknown }).message === "bad port");
   return withFailure(
     new SlipwayError(
       "UNAVAILABLE",
       `Cannot ${doing}: no connection to ${url.host} (${describe(error)})${secured ? TLS_HINT : corsHint()}`,
       { cause: error },
     ),
-    { passing: lasting === undefined, reason: "the connection failed", origin: url.origin },
+    { passing: lasting === undefined && !blocked, reason: "the connection failed", origin: url.origin },
   );
 }
 

@@ -1,7 +1,4 @@
-import type { ReadGraphOptions } from "../../archive/graph.ts";
-import { isIndex } from "../../oci/media-types.ts";
-import type { Platform } from "../../oci/platform.ts";
-import { matchPlatform } from "../../oci/platform-match.ts";
+import { forPlatforms } from "../../archive/copy.ts";
 import { familiarName, type Reference } from "../../oci/reference.ts";
 import type { ImageTarget } from "../../transfer/transfer.ts";
 import type { Repository } from "../repository.ts";
@@ -34,13 +31,4 @@ export function registryTarget(
       };
     },
   };
-}
-
-/** As `copyImage` has it: nested indexes are looked into; of the manifests those that some platform can run, and those that name none. */
-function forPlatforms(platforms: readonly Platform[] | undefined): ReadGraphOptions["include"] {
-  if (platforms === undefined) return undefined;
-  return ({ mediaType, platform }) =>
-    isIndex(mediaType) ||
-    platform === undefined ||
-    platforms.some((wanted) => matchPlatform(wanted, platform, { strict: true }) !== undefined);
 }
