@@ -189,6 +189,20 @@ export type {
 } from "./oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "./progress.ts";
 export {
+  type CredentialProvider,
+  createRegistry,
+  type FetchedManifest,
+  type Registry,
+  type RegistryCredentials,
+  type RegistryOptions,
+  type RegistryTimers,
+  type Repository,
+  type RequestBody,
+  type RetryOptions,
+  type UploadOutcome,
+  type UploadSource,
+} from "./registry/index.ts";
+export {
   type AttributeOptions,
   createMemoryMetadataStore,
   createSnapshotter,

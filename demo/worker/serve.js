@@ -1,6 +1,6 @@
 // npm run worker: the Worker in workerd, with its bucket under out/worker. Nothing to sign up for.
-//   npm run worker -- [--port 8787] [--token TOKEN] [--data DIR]
-// PORT and WRITE_TOKEN of the environment do the same.
+//   npm run worker -- [--port 8787] [--token TOKEN] [--data DIR] [--registries "docker.io ghcr.io"] [--pages ORIGIN]
+// PORT, WRITE_TOKEN, REGISTRIES, PAGES and RELAY_ACTIONS of the environment do the same.
 
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
@@ -9,10 +9,27 @@ import { Miniflare } from "miniflare";
 import { bundleWorker } from "./bundle.js";
 
 const { values } = parseArgs({
-  options: { port: { type: "string" }, token: { type: "string" }, data: { type: "string" }, limit: { type: "string" } },
+  options: {
+    port: { type: "string" },
+    token: { type: "string" },
+    data: { type: "string" },
+    limit: { type: "string" },
+    registries: { type: "string" },
+    pages: { type: "string" },
+    actions: { type: "string" },
+  },
 });
 const port = Number(values.port ?? process.env.PORT ?? 8787);
 const token = values.token ?? process.env.WRITE_TOKEN ?? randomBytes(16).toString("hex");
+
+/** Without registries there is no relay, and no image to build on. */
+const relayBindings = Object.fromEntries(
+  Object.entries({
+    REGISTRIES: values.registries ?? process.env.REGISTRIES,
+    PAGES: values.pages ?? process.env.PAGES,
+    RELAY_ACTIONS: values.actions ?? process.env.RELAY_ACTIONS,
+  }).filter(([, value]) => value !== undefined),
+);
 
 const miniflare = new Miniflare({
   modules: [
@@ -24,7 +41,11 @@ const miniflare = new Miniflare({
   cf: false,
   r2Buckets: ["BUCKET"],
   r2Persist: resolve(values.data ?? "out/worker"),
-  bindings: { WRITE_TOKEN: token, ...(values.limit === undefined ? {} : { BODY_LIMIT: values.limit }) },
+  bindings: {
+    WRITE_TOKEN: token,
+    ...(values.limit === undefined ? {} : { BODY_LIMIT: values.limit }),
+    ...relayBindings,
+  },
 });
 const { origin, host } = await miniflare.ready;
 console.log(`The Worker listens on ${origin}, on this machine only. Its write token is ${token}

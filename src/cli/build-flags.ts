@@ -64,7 +64,7 @@ export function addBuildFlags(command: Command): Command {
     .option("--healthcheck-retries <number>", "failures in a row that count")
     .option("--no-healthcheck", "switch off the base's health check")
     .optionsGroup("Output:")
-    .option("-o, --output <spec>", "type=oci|docker|image|registry|tar|local,…  (default: type=image)", collect)
+    .option("-o, --output <spec>", "type=image|registry|oci|docker|… as below (default: type=image)", collect)
     .option("--push", "push it: short for -o type=registry, or for push=true with type=image")
     .option("--metadata-file <file>", "write digests and names as JSON")
     .option("--iidfile <file>", "write the image ID")

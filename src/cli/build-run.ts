@@ -68,7 +68,7 @@ async function buildIn(
   const filter = await withoutOutputs(plan.directory, outputs, await readIgnoreFile(plan.directory), (output) =>
     warn(`${output} is what this build writes, and is left out of the image; name it in .dockerignore`),
   );
-  const places = { store: plan.namedImages, registry, note };
+  const places = { store: plan.namedImages, registry, note, verifyFirst: true };
   const base = plan.from && (await openSource(plan.from, places));
   try {
     // Files are read where they are; only layers and documents are written.

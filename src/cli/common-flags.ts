@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { ProgressListener } from "../index.ts";
 import type { CliContext } from "./context.ts";
 import { printable } from "./format.ts";
 import { notePlainly } from "./progress/display.ts";
@@ -20,4 +21,11 @@ export function addProgressFlags(command: Command): Command {
 export function noteTo({ stderr, env }: Pick<CliContext, "stderr" | "env">): (message: string) => void {
   const style = createStyle(wantsColours(stderr, env));
   return (message) => notePlainly(stderr, printable(message), style.dim);
+}
+
+/** What commands without a display show of the progress: that a registry is waited for, and why. */
+export function waitsTo(note: (message: string) => void): ProgressListener {
+  return ({ id, name, state }) => {
+    if (state === "started" && /(^|: )retry \d+$/.test(id)) note(name);
+  };
 }

@@ -1,9 +1,6 @@
-import { join } from "node:path";
 import {
   type ArchivedImage,
   archivedImage,
-  type IndexedImage,
-  indexedImages,
   type ResolvedImage,
   readArchive,
   readGraph,
@@ -13,12 +10,13 @@ import {
 import type { ContentProvider } from "../content/index.ts";
 import type { OperationOptions } from "../index.ts";
 import { isSlipwayError, SlipwayError } from "../index.ts";
-import { fileSource, openDirectoryStore, openTemporaryStore, readDocument } from "../node/index.ts";
+import { fileSource, openDirectoryStore, openTemporaryStore } from "../node/index.ts";
 import type { Descriptor, Platform } from "../oci/index.ts";
-import { formatPlatform, matchPlatform, parseIndex, parseReference } from "../oci/index.ts";
+import { formatPlatform, matchPlatform, parseReference } from "../oci/index.ts";
 import type { Registry } from "../registry/index.ts";
 import { exists } from "./host-paths.ts";
 import type { ImageArgument } from "./image-argument.ts";
+import { layoutImages } from "./layout-images.ts";
 import { askedFor, type ImagePlaces, inFile, noRegistry, notInStore, takenFrom } from "./open-source.ts";
 
 /** An image that can be read until it is closed. */
@@ -73,7 +71,7 @@ async function openNamed(name: string, options: OpenImageOptions): Promise<OpenI
 async function hasImage(directory: string, name: string): Promise<boolean> {
   if (!(await exists(directory))) return false;
   try {
-    selectImage(await imagesOf(directory), name);
+    selectImage(await layoutImages(directory), name);
     return true;
   } catch (error) {
     if (isSlipwayError(error, "NOT_FOUND")) return false;
@@ -98,11 +96,6 @@ async function openRemote(name: string, registry: Registry, options: OpenImageOp
   return { content, image, close: async () => undefined };
 }
 
-async function imagesOf(directory: string): Promise<readonly IndexedImage[]> {
-  const file = join(directory, "index.json");
-  return indexedImages(parseIndex(await readDocument(file), file));
-}
-
 async function openInLayout(
   path: string,
   wanted: string | undefined,
@@ -110,7 +103,7 @@ async function openInLayout(
 ): Promise<OpenImage> {
   const store = await openDirectoryStore(path, { create: false });
   try {
-    const indexed = selectImage(await imagesOf(path), wanted);
+    const indexed = selectImage(await layoutImages(path), wanted);
     const { manifests } = await readGraph(store.content, indexed.descriptor, { signal });
     return { content: store.content, image: archivedImage(indexed, manifests), close: () => store.close() };
   } catch (error) {

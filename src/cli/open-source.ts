@@ -2,9 +2,10 @@ import { isSlipwayError, SlipwayError } from "../index.ts";
 import { fileSource, openDirectoryStore, openTemporaryStore } from "../node/index.ts";
 import { familiarName, parseReference, type Reference } from "../oci/index.ts";
 import type { Registry } from "../registry/index.ts";
-import { archiveSource, type ImageSource, storeSource } from "../transfer/index.ts";
+import { archiveSource, type ImageSource } from "../transfer/index.ts";
 import { exists } from "./host-paths.ts";
 import { IMAGE_FORMS, type ImageArgument } from "./image-argument.ts";
+import { layoutSource } from "./layout-images.ts";
 
 /** Where images are looked for. */
 export interface ImagePlaces {
@@ -14,6 +15,11 @@ export interface ImagePlaces {
   readonly registry: Registry | undefined;
   /** Told which of both it was. */
   readonly note: (message: string) => void;
+  /**
+   * Whether an archive is read as a whole, verified, before anything is done with it, so that what is wrong with it is told as that. Default: what
+   * is needed is read where it lies, and verified by who takes it.
+   */
+  readonly verifyFirst?: boolean | undefined;
 }
 
 /** A source that can be used until it is closed. */
@@ -49,15 +55,15 @@ export async function openSource(argument: ImageArgument, places: ImagePlaces): 
     case "layout": {
       const { path, tag } = argument;
       const store = await openDirectoryStore(path, { create: false });
-      const description = described("oci", path, tag);
-      return { source: storeSource(store, tag, { description }), close: () => store.close() };
+      return { source: layoutSource(store, tag, described("oci", path, tag)), close: () => store.close() };
     }
     default: {
       const { kind, path, tag } = argument;
       const file = await fileSource(path);
       const scratch = await openTemporaryStore();
       const description = described(kind, path, tag);
-      const source = archiveSource(file, scratch.content, { name: tag, description, allowMissingPlatforms: true });
+      const archive = places.verifyFirst === true ? () => file.open() : file;
+      const source = archiveSource(archive, scratch.content, { name: tag, description, allowMissingPlatforms: true });
       return { source: naming(path, source), close: () => scratch.close() };
     }
   }
@@ -89,7 +95,7 @@ async function openNamed(name: string, places: ImagePlaces): Promise<OpenSource>
   const { store: directory, registry, note } = places;
   if (await exists(directory)) {
     const store = await openDirectoryStore(directory, { create: false });
-    const source = storeSource(store, name);
+    const source = layoutSource(store, name, name);
     try {
       await source.resolve();
       if (registry !== undefined) note(takenFrom(name));

@@ -57,5 +57,6 @@ export type {
   JsonValue,
   Platform,
 } from "../oci/index.ts";
+export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";
 export type { RegistryTimers } from "../registry/index.ts";
 export type { MetadataStore } from "../snapshots/index.ts";

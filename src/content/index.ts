@@ -44,3 +44,4 @@ export { copyBlob, writeBlob } from "./write.ts";
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
 export type { Digest, DigestAlgorithm } from "../oci/index.ts";
+export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";

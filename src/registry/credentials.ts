@@ -4,7 +4,7 @@ import type { OperationOptions } from "../progress.ts";
 export interface RegistryCredentials {
   /** Together with `password`: Basic, also to the token service. */
   readonly username?: string | undefined;
-  /** For `username`. May also be a token that a registry gives out for use as one. */
+  /** Of that user, or a token in its place. */
   readonly password?: string | undefined;
   /** An OAuth2 refresh token, as `docker login` keeps it where a registry gives one. */
   readonly identityToken?: string | undefined;

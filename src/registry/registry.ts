@@ -69,10 +69,18 @@ export interface RegistryTimers {
 
 /** A client for registries: distribution-spec's pull, push, discovery and management. */
 export interface Registry extends ImagePusher {
-  /** One repository of one registry; nothing is asked yet. @param name with or without tag: `alpine`, `localhost:5000/hello` */
+  /**
+   * One repository. Nobody is asked yet.
+   * @param name with or without tag: `alpine`, `localhost:5000/hello`
+   * @throws SlipwayError `INVALID_REFERENCE`
+   */
   repository(name: string): Repository;
-  /** An image to copy from. @param reference `NAME[:TAG][@DIGEST]` */
+  /**
+   * An image to copy from. Its `resolve` fetches the manifest or index, and nothing else.
+   * @param reference `NAME[:TAG][@DIGEST]`, where the digest counts if there is one
+   * @throws SlipwayError `INVALID_REFERENCE`
+   */
   source(reference: string): ImageSource;
-  /** A name to copy to. */
+  /** A name to copy to. @throws SlipwayError `INVALID_REFERENCE` */
   target(reference: string): ImageTarget;
 }

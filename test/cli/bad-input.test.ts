@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startTestRegistry, type TestRegistry } from "../support/registry-server/test-registry.ts";
 import { hasTool, itWith } from "../support/tools.ts";
 import { cli, type Ended, listing, slipway, workspace } from "./support/slipway.ts";
 
@@ -8,6 +9,12 @@ const { path, temporary } = workspace();
 const env = { TMPDIR: temporary, XDG_DATA_HOME: path("data") };
 const run = (...args: string[]) => slipway(args, { env, cwd: path() });
 const isRoot = process.getuid?.() === 0;
+
+let registry: TestRegistry;
+beforeAll(async () => {
+  registry = await startTestRegistry();
+});
+afterAll(() => registry.stop());
 
 mkdirSync(path("site"));
 writeFileSync(path("site/a"), "a\n");
@@ -211,8 +218,11 @@ describe("a bad base", () => {
     await fails(`docker-archive:${path("text.tar")}`, "INVALID_TAR", "text.tar");
   });
 
-  it("in a registry, which this version does not read", () =>
-    fails("alpine:3", "UNSUPPORTED", "registries", "oci:DIR"));
+  it("that neither the store nor its registry has", async () => {
+    const name = `${registry.host}/alpine:3`;
+    await fails(name, "NOT_FOUND", `${name} is not in the store, and is asked for at ${registry.host}`, "404");
+    await fails(`docker://${name}`, "NOT_FOUND", "404");
+  });
 
   it("for another platform", () =>
     failsEverywhere(
@@ -237,11 +247,29 @@ describe("a bad command line", () => {
     ["INVALID_ARGUMENT", "build", "site", "-t", "x", "--expose", "http"],
     ["INVALID_REFERENCE", "build", "site", "-t", "No Such Name"],
     ["INVALID_PLATFORM", "build", "site", "-t", "x", "--platform", "linux/amd64/v1/v2"],
-    ["UNSUPPORTED", "build", "site", "-t", "x", "-o", "type=registry"],
+    ["INVALID_OPTION", "build", "site", "-o", "type=registry"],
+    ["INVALID_OPTION", "build", "site", "--push"],
+    ["INVALID_OPTION", "build", "site", "-t", "x", "-o", "type=oci,dest=out/x.tar,push=true"],
+    ["UNSUPPORTED", "build", "site", "-t", "x", "-o", "type=oci,dest=out/x.tar", "--push"],
     ["UNSUPPORTED", "build", "site", "-t", "x", "-o", "a", "-o", "b"],
     ["UNSUPPORTED", "build", "site", "-t", "x", "-o", "type=oci,dest=out/x.tar,compression=zstd"],
     ["NOT_FOUND", "inspect", "oci:nowhere"],
-    ["UNSUPPORTED", "inspect", "busybox"],
+    ["INVALID_REFERENCE", "inspect", "No Such Name"],
+    ["INVALID_OPTION", "inspect", "--raw", "--json", "oci:a"],
+    ["NOT_FOUND", "push", "busybox"],
+    ["INVALID_ARGUMENT", "push", "docker://busybox"],
+    ["INVALID_ARGUMENT", "push", "busybox", "oci:a"],
+    ["INVALID_OPTION", "push", "busybox", "--progress", "loud"],
+    ["NOT_FOUND", "push", "oci-archive:nowhere.tar", "127.0.0.1:1/x"],
+    ["INVALID_REFERENCE", "pull", "No Such Name"],
+    ["INVALID_OPTION", "pull", "x", "--platform", "linux/arm64", "--all-platforms"],
+    ["INVALID_REFERENCE", "pull", "x", "-t", "No Such Name"],
+    ["NOT_FOUND", "copy", "oci:nowhere", "oci:out/there"],
+    ["INVALID_REFERENCE", "copy", "oci:nowhere", "No Such Name"],
+    ["INVALID_ARGUMENT", "tags", "host.example/x:1"],
+    ["INVALID_ARGUMENT", "tags", "oci:a"],
+    ["INVALID_OPTION", "rebase", "x", "--old-base", "a", "--new-base", "b"],
+    ["UNSUPPORTED", "rebase", "x", "--old-base", "https://a", "-t", "x"],
     ["INVALID_OPTION", "diff", "oci:a"],
     ["NOT_FOUND", "gc", "--store", "nowhere"],
   ])("%s: %s %s %s %s %s %s", async (code, ...args) => {

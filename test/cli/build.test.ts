@@ -289,8 +289,13 @@ describe("the other commands", () => {
     for (const args of [
       ["--help"],
       ["build", "--help"],
+      ["push", "--help"],
+      ["pull", "--help"],
+      ["copy", "--help"],
+      ["rebase", "--help"],
       ["inspect", "--help"],
       ["diff", "--help"],
+      ["tags", "--help"],
       ["ls", "--help"],
       ["gc", "--help"],
     ]) {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { annotationKeys } from "../../src/cli/annotation-option.ts";
 import { splitCsv } from "../../src/cli/csv.ts";
-import { parseImageArgument } from "../../src/cli/image-argument.ts";
+import { parseImageArgument, parseRegistryArgument } from "../../src/cli/image-argument.ts";
 import { parseOutput } from "../../src/cli/output-option.ts";
+import { platformChoice } from "../../src/cli/platform-choice.ts";
 import { parseConfigWords } from "../../src/frontend/config-words.ts";
 
 const codeOf = (run: () => unknown): string | undefined => {
@@ -44,6 +45,18 @@ describe("--output", () => {
         exporterOptions: { compression: "gzip", "annotation.Key": "V" },
       },
     ],
+    ["type=registry", { type: "registry", dest: undefined, directory: false, exporterOptions: { push: "true" } }],
+    [
+      "type=registry,push-by-digest=true,registry.insecure=true",
+      {
+        type: "registry",
+        dest: undefined,
+        directory: false,
+        exporterOptions: { push: "true", "push-by-digest": "true", "registry.insecure": "true" },
+      },
+    ],
+    ["type=image,push=true", { type: "image", dest: undefined, directory: false, exporterOptions: { push: "true" } }],
+    ["type=image,push=false", { type: "image", dest: undefined, directory: false, exporterOptions: {} }],
     ['type=image,"name=a,b"', { type: "image", dest: undefined, directory: false, exporterOptions: { name: "a,b" } }],
   ])("%s", (text, output) => expect(parseOutput(text)).toEqual(output));
 
@@ -59,8 +72,10 @@ describe("--output", () => {
     ["type=oci,tar=false,dest=-", "INVALID_OPTION"],
     ["type=oci,tar=maybe,dest=x", "INVALID_OPTION"],
     ["type=docker,tar=false,dest=x", "INVALID_OPTION"],
-    ["type=registry", "UNSUPPORTED"],
-    ["type=image,push=true", "UNSUPPORTED"],
+    ["type=registry,dest=x", "INVALID_OPTION"],
+    ["type=registry,push=false", "INVALID_OPTION"],
+    ["type=image,push=perhaps", "INVALID_OPTION"],
+    ["type=oci,dest=x,push=true", "INVALID_OPTION"],
   ])("%s is refused", (text, code) => expect(codeOf(() => parseOutput(text))).toBe(code));
 });
 
@@ -84,6 +99,10 @@ describe("an image argument", () => {
     ["docker-archive:f.tar:a/b:1", { kind: "docker-archive", path: "f.tar", tag: "a/b:1" }],
     ["alpine:3", { kind: "name", name: "alpine:3" }],
     ["localhost:5000/x", { kind: "name", name: "localhost:5000/x" }],
+    ["docker://alpine", { kind: "registry", name: "alpine" }],
+    ["docker://localhost:5000/a/b:1", { kind: "registry", name: "localhost:5000/a/b:1" }],
+    ["docker:27-cli", { kind: "name", name: "docker:27-cli" }],
+    ["registry:2", { kind: "name", name: "registry:2" }],
   ])("%s", (text, argument) => expect(parseImageArgument(text)).toEqual(argument));
 
   it.each([
@@ -91,9 +110,35 @@ describe("an image argument", () => {
     ["oci:", "INVALID_ARGUMENT"],
     ["oci::tag", "INVALID_ARGUMENT"],
     ["oci:dir:", "INVALID_ARGUMENT"],
-    ["docker://alpine", "UNSUPPORTED"],
+    ["docker://", "INVALID_REFERENCE"],
+    ["docker://No Such Name", "INVALID_REFERENCE"],
+    ["docker-daemon:x:1", "UNSUPPORTED"],
+    ["https://host.example/x", "UNSUPPORTED"],
     ["containers-storage:x", "UNSUPPORTED"],
   ])("%s is refused", (text, code) => expect(codeOf(() => parseImageArgument(text))).toBe(code));
+});
+
+describe("a name at a registry", () => {
+  it.each(["host.example/a:1", "docker://host.example/a:1"])("%s", (text) => {
+    expect(parseRegistryArgument(text)).toBe("host.example/a:1");
+  });
+
+  it.each([
+    ["oci:dir:1", "INVALID_ARGUMENT"],
+    ["docker-archive:f.tar", "INVALID_ARGUMENT"],
+    ["No Such Name", "INVALID_REFERENCE"],
+  ])("is not %s", (text, code) => expect(codeOf(() => parseRegistryArgument(text))).toBe(code));
+});
+
+describe("--platform and --all-platforms", () => {
+  it("say what is taken of an index", () => {
+    expect(platformChoice({}, "all")).toBe("all");
+    expect(platformChoice({}, "this machine's")).toBe("this machine's");
+    expect(platformChoice({ allPlatforms: true }, "this machine's")).toBe("all");
+    expect(platformChoice({ platform: "linux/arm64" }, "all")).toEqual({ os: "linux", architecture: "arm64" });
+    expect(codeOf(() => platformChoice({ platform: "linux/arm64", allPlatforms: true }, "all"))).toBe("INVALID_OPTION");
+    expect(codeOf(() => platformChoice({ platform: "linux/a/b/c" }, "all"))).toBe("INVALID_PLATFORM");
+  });
 });
 
 describe("--annotation", () => {

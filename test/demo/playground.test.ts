@@ -283,14 +283,20 @@ describe("the playground", () => {
       script.textContent = "globalThis.injected = true";
       document.head.append(script);
       document.body.setAttribute("style", "color: red");
-      const fetched = await fetch(elsewhere).catch(() => "refused");
+      const image = document.createElement("img");
+      image.src = `${elsewhere}/icon.svg`;
+      document.body.append(image);
+      // Registries are reached by https, or on this machine.
+      const fetched = await fetch("http://registry.invalid/v2/").catch(() => "refused");
       const compiled = await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).catch(() => "refused");
       await new Promise((resolve) => setTimeout(resolve, 50));
       return { blocked, injected: "injected" in globalThis, fetched, compiled };
     }, playground.origin);
     await page.close();
     expect(outcomes).toMatchObject({ injected: false, fetched: "refused", compiled: "refused" });
-    expect(outcomes.blocked).toEqual(expect.arrayContaining(["script-src-elem", "style-src-attr", "connect-src"]));
+    expect(outcomes.blocked).toEqual(
+      expect.arrayContaining(["script-src-elem", "style-src-attr", "img-src", "connect-src"]),
+    );
   });
 
   it("has everything again after a reload: files, layers, settings and images", async () => {

@@ -1,5 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -12,43 +11,12 @@ import { DOCKER_TOOLS, startDocker } from "../interop/support/docker.ts";
 import { openPodman, PODMAN_TOOLS } from "../interop/support/podman.ts";
 import { run } from "../interop/support/run.ts";
 import { itWith } from "../support/tools.ts";
+import { startWorker, type Worker } from "./support/worker.ts";
 
 const { path } = workspace();
 const TOKEN = "a token of the tests";
 const LIMIT = 1_000_000;
 const authorized = { authorization: `Bearer ${TOKEN.replaceAll(" ", "-")}` };
-
-interface Worker {
-  readonly origin: string;
-  readonly host: string;
-  stop(): Promise<void>;
-}
-
-async function startWorker(data: string, options: readonly string[] = []): Promise<Worker> {
-  const args = ["demo/worker/serve.js", "--port", "0", "--data", data, "--limit", String(LIMIT), ...options];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  child.stderr.setEncoding("utf8").on("data", (text) => {
-    output += text;
-  });
-  const origin = await new Promise<string>((done, failed) => {
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      output += text;
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
-      if (found !== undefined) done(found);
-    });
-    child.on("exit", () => failed(new Error(`The Worker ended: ${output}`)));
-  });
-  return {
-    origin,
-    host: origin.slice("http://".length),
-    async stop() {
-      const closed = once(child, "exit");
-      child.kill();
-      await closed;
-    },
-  };
-}
 
 let worker: Worker;
 let folder: string;
@@ -62,7 +30,7 @@ beforeAll(async () => {
   chmodSync(join(folder, "srv/serve"), 0o755);
   symlinkSync("index.html", join(folder, "srv/home.html"));
   tar = execFileSync("tar", ["-C", folder, "-c", "."], { maxBuffer: 1 << 26 });
-  worker = await startWorker(path("data"), ["--token", TOKEN.replaceAll(" ", "-")]);
+  worker = await startWorker(path("data"), LIMIT, ["--token", TOKEN.replaceAll(" ", "-")]);
   // What most tests look at: each of them can run alone.
   await digestOf(await post(`demo/site:1?${CONFIG}`, tar));
 });
@@ -240,7 +208,7 @@ describe("the Worker", () => {
     }
     const removal = await fetch(`${worker.origin}/images/demo/site:1`, { method: "DELETE" });
     expect(await refusal(removal)).toEqual([401, "UNAUTHORIZED"]);
-    const open = await startWorker(path("no-token"), ["--token", ""]);
+    const open = await startWorker(path("no-token"), LIMIT, ["--token", ""]);
     try {
       const response = await fetch(`${open.origin}/images/demo/none:1`, {
         method: "POST",
@@ -337,7 +305,7 @@ describe("the Worker", () => {
     const before = await names();
     await worker.stop();
     await nothingIsLeftOver();
-    worker = await startWorker(path("data"), ["--token", TOKEN.replaceAll(" ", "-")]);
+    worker = await startWorker(path("data"), LIMIT, ["--token", TOKEN.replaceAll(" ", "-")]);
     expect(await names()).toEqual(before);
     expect(before).toContain("docker.io/demo/site:1");
   });

@@ -111,6 +111,32 @@ describe("openBlob", () => {
     await expect(read).rejects.toMatchObject({ code: "UNAVAILABLE" });
   });
 
+  it("gives up a registry that gives a byte at a time", async () => {
+    let requests = 0;
+    const served = await serveRepository(
+      {},
+      {
+        async fetch(_, init) {
+          const start = Number(/^bytes=(\d+)-/.exec(new Headers(init?.headers).get("range") ?? "")?.[1] ?? 0);
+          requests++;
+          let given = false;
+          const body = new ReadableStream<Uint8Array>({
+            pull(controller) {
+              if (given) controller.error(new TypeError("terminated"));
+              else controller.enqueue(bytes.slice(start, start + 1));
+              given = true;
+            },
+          });
+          const range = { "content-range": `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}` };
+          return new Response(body, { status: start === 0 ? 200 : 206, headers: start === 0 ? {} : range });
+        },
+      },
+    );
+    const read = wholeOf(served.repository.openBlob(putBlob(served, bytes)));
+    await expect(read).rejects.toMatchObject({ code: "UNAVAILABLE", message: expect.stringContaining("in a row") });
+    expect(requests).toBe(8);
+  });
+
   it("notices another total than before", async () => {
     let cut = false;
     const served = await serveRepository({

@@ -46,6 +46,14 @@ export function errorOf(error: unknown): HttpError {
   if (isSlipwayError(error)) {
     if (error.code === "NOT_FOUND") return new HttpError(404, error.code, error.message);
     if (error.code === "UNAVAILABLE") return new HttpError(503, error.code, error.message, { "retry-after": "5" });
+    // What a registry said of a base.
+    if (error.code === "UNAUTHENTICATED" || error.code === "PERMISSION_DENIED") {
+      return new HttpError(403, "DENIED", error.message);
+    }
+    if (error.code === "RESOURCE_EXHAUSTED") {
+      return new HttpError(503, error.code, error.message, { "retry-after": "60" });
+    }
+    if (error.code === "INVALID_RESPONSE") return new HttpError(502, error.code, error.message);
     if (BAD_REQUEST.has(error.code)) return new HttpError(400, error.code, error.message);
     return new HttpError(500, error.code, error.message);
   }

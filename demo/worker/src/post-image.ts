@@ -1,5 +1,6 @@
 import { addTar, build, createSnapshotter, type Digest, type ExportedImage, withLease, withPacks } from "slipway";
 import type { R2Store } from "slipway/cloudflare";
+import { pullBase } from "./base.ts";
 import { limitedBody } from "./body.ts";
 import { collectAmong } from "./garbage.ts";
 import { HttpError, json } from "./http.ts";
@@ -12,11 +13,12 @@ export async function postImage(request: Request, env: Env, store: R2Store, name
   // Before any work.
   normalised(name);
   if (name.includes("@")) throw new HttpError(400, "INVALID_REFERENCE", "Cannot name an image by digest: give a tag");
-  const { config, platform } = parseQuery(new URL(request.url).searchParams);
+  const { config, platform, from } = parseQuery(new URL(request.url).searchParams);
   const limit = bodyLimit(env);
   const body = limitedBody(request, limit);
   const { signal } = request;
   const image = await takingBackOnFailure(store, async (content) => {
+    const base = from === undefined ? undefined : await pullBase(from, platform, env, store, content, signal);
     // Files go into one blob together, and that away when their layer is made: each of its own would cost several calls.
     const packs = withPacks(content);
     try {
@@ -25,8 +27,11 @@ export async function postImage(request: Request, env: Env, store: R2Store, name
         snapshots: createSnapshotter({ content: packs }),
         images: store.images,
         fill: (work) => addTar(work, body, { sizeLimit: limit, entryLimit: ENTRY_LIMIT, signal }),
+        from: base,
+        // The base's files are not read: what is posted becomes a layer on top of whatever they are.
+        link: true,
         config,
-        platform,
+        platform: base === undefined ? platform : undefined,
         options: { name },
         signal,
       });

@@ -6,15 +6,17 @@ export interface ImageQuery {
   readonly config: ImageConfigOptions;
   /** `os/arch[/variant]`. */
   readonly platform: string;
+  /** The image that is built on. */
+  readonly from: string | undefined;
 }
 
 /** The words of `slipway build`, each given once. */
-const ONCE = ["entrypoint", "cmd", "workdir", "user", "platform"] as const;
+const ONCE = ["entrypoint", "cmd", "workdir", "user", "platform", "from"] as const;
 /** Those that can be given again and again. */
 const LISTS = ["env", "label", "expose"] as const;
 
 /**
- * Reads `entrypoint=…&cmd=…&env=K=V&workdir=…&user=…&label=k=v&expose=…&platform=os/arch`.
+ * Reads `entrypoint=…&cmd=…&env=K=V&workdir=…&user=…&label=k=v&expose=…&platform=os/arch&from=REF`.
  * @throws HttpError 400 for a word that there is not, or that is there twice; SlipwayError for a value that cannot be
  */
 export function parseQuery(query: URLSearchParams): ImageQuery {
@@ -43,5 +45,5 @@ export function parseQuery(query: URLSearchParams): ImageQuery {
     label: list("label"),
     expose: list("expose"),
   };
-  return { config: parseConfigWords(config), platform: once("platform") ?? "linux/amd64" };
+  return { config: parseConfigWords(config), platform: once("platform") ?? "linux/amd64", from: once("from") };
 }

@@ -3,6 +3,7 @@ import { errorOf, HttpError, mustBe, withoutBody } from "./http.ts";
 import { deleteImage, listImages, sendArchive, showImage } from "./images.ts";
 import { postImage } from "./post-image.ts";
 import { registry } from "./registry.ts";
+import { relay } from "./relay.ts";
 import type { Env } from "./settings.ts";
 import { mustMayWrite } from "./token.ts";
 
@@ -22,6 +23,7 @@ export async function respond(request: Request, env: Env): Promise<Response> {
 async function route(request: Request, env: Env): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url);
   const store = openR2(env.BUCKET);
+  if (pathname.startsWith("/registry/")) return await relay(request, env);
   if (pathname === "/v2") return Response.redirect(new URL("/v2/", request.url).href, 301);
   if (pathname.startsWith("/v2/")) return await registry(request, store, decoded(pathname.slice("/v2/".length)));
   if (pathname === "/images" || pathname === "/images/") {
@@ -29,7 +31,11 @@ async function route(request: Request, env: Env): Promise<Response> {
     return await listImages(store);
   }
   if (!pathname.startsWith("/images/")) {
-    throw new HttpError(404, "NOT_FOUND", `Cannot find ${pathname}: there are /images, /images/NAME:TAG and /v2/`);
+    throw new HttpError(
+      404,
+      "NOT_FOUND",
+      `Cannot find ${pathname}: there are /images, /images/NAME:TAG, /v2/ and /registry/`,
+    );
   }
   const name = decoded(pathname.slice("/images/".length));
   if (name.endsWith("/archive")) {

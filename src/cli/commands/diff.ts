@@ -6,7 +6,7 @@ import { flattenImage, SlipwayError } from "../../index.ts";
 import { nodeHasher } from "../../node/index.ts";
 import { type Platform, parsePlatform } from "../../oci/index.ts";
 import type { Tree } from "../../snapshots/index.ts";
-import { INSECURE, noteTo, STORE_OF_NAMES } from "../common-flags.ts";
+import { INSECURE, noteTo, STORE_OF_NAMES, waitsTo } from "../common-flags.ts";
 import type { CliContext } from "../context.ts";
 import { printable } from "../format.ts";
 import { defaultStore } from "../host-paths.ts";
@@ -62,7 +62,8 @@ async function diff(image: string, other: string | undefined, flags: DiffFlags, 
   }
   const store = flags.store ?? defaultStore(env);
   const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform, linuxPlatform());
-  const options = { store, signal, registry: registryClient(flags), note: noteTo(context) };
+  const note = noteTo(context);
+  const options = { store, signal, onProgress: waitsTo(note), registry: registryClient(flags), note };
   const tree = (text: string, layers?: number): Promise<Tree> => treeOf(text, layers, platform, options);
   const range = flags.layers === undefined ? undefined : parseLayers(flags.layers);
   const lower = await tree(image, range?.from);

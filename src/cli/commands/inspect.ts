@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { readBlobBytes } from "../../content/index.ts";
 import { SlipwayError } from "../../index.ts";
 import { parsePlatform } from "../../oci/index.ts";
-import { INSECURE, noteTo, STORE_OF_NAMES } from "../common-flags.ts";
+import { INSECURE, noteTo, STORE_OF_NAMES, waitsTo } from "../common-flags.ts";
 import type { CliContext } from "../context.ts";
 import { defaultStore } from "../host-paths.ts";
 import { parseImageArgument } from "../image-argument.ts";
@@ -51,20 +51,22 @@ async function inspect(text: string, flags: InspectFlags, context: CliContext): 
   const argument = parseImageArgument(text);
   const wanted = flags.platform === undefined ? undefined : parsePlatform(flags.platform, linuxPlatform());
   const store = flags.store ?? defaultStore(env);
-  const places = { store, registry: registryClient(flags), note: noteTo(context) };
+  const note = noteTo(context);
+  const onProgress = waitsTo(note);
+  const places = { store, registry: registryClient(flags), note };
   if (flags.raw === true) {
     if (flags.json === true) {
       throw new SlipwayError("INVALID_OPTION", "Cannot use --raw together with --json: give one of them");
     }
     const choice = platformChoice(flags, "all");
     await withSource(argument, places, async (source) => {
-      const { content, descriptor } = await sourceFor(source, choice).resolve({ signal });
+      const { content, descriptor } = await sourceFor(source, choice).resolve({ signal, onProgress });
       await stdout.write(await readBlobBytes(content, descriptor, { signal }));
     });
     return;
   }
   const platforms = wanted === undefined ? undefined : [wanted];
-  const opened = await openImage(argument, { ...places, signal, platforms });
+  const opened = await openImage(argument, { ...places, signal, onProgress, platforms });
   try {
     const { content, image } = opened;
     const manifests = wanted === undefined ? image.manifests : [choosePlatform(image, wanted).manifest];

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { SlipwayError } from "../../index.ts";
-import { INSECURE } from "../common-flags.ts";
+import { INSECURE, noteTo, waitsTo } from "../common-flags.ts";
 import type { CliContext } from "../context.ts";
 import { printable } from "../format.ts";
 import { parseRegistryArgument } from "../image-argument.ts";
@@ -22,7 +22,8 @@ export function addTagsCommand(program: Command, context: CliContext): void {
     .action((repository: string, flags: TagsFlags) => tags(repository, flags, context));
 }
 
-async function tags(text: string, flags: TagsFlags, { stdout, signal }: CliContext): Promise<void> {
+async function tags(text: string, flags: TagsFlags, context: CliContext): Promise<void> {
+  const { stdout, signal } = context;
   const name = parseRegistryArgument(text);
   if (name.includes("@") || name.slice(name.lastIndexOf("/") + 1).includes(":")) {
     throw new SlipwayError(
@@ -30,8 +31,9 @@ async function tags(text: string, flags: TagsFlags, { stdout, signal }: CliConte
       `Cannot list the tags of ${name}: name the repository, without tag or digest`,
     );
   }
+  const onProgress = waitsTo(noteTo(context));
   const found: string[] = [];
-  for await (const tag of registryClient(flags).repository(name).tags({ signal })) {
+  for await (const tag of registryClient(flags).repository(name).tags({ signal, onProgress })) {
     if (flags.json === true) found.push(tag);
     else await stdout.write(`${printable(tag)}\n`);
   }

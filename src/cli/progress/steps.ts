@@ -104,11 +104,11 @@ export class StepTable {
     return step.parent !== undefined && this.#steps.get(step.parent)?.name === step.name;
   }
 
-  /** Whether a step that never ended stopped with what it is part of. */
-  hasStopped(step: StepState): boolean {
-    if (step.ended !== undefined) return true;
-    const parent = step.parent === undefined ? undefined : this.#steps.get(step.parent);
-    return parent !== undefined && this.hasStopped(parent);
+  /** When a step ended, or what it is part of: it stopped then, whether or not its end was waited for. */
+  stopped(step: StepState): number | undefined {
+    if (step.ended !== undefined || step.parent === undefined) return step.ended;
+    const parent = this.#steps.get(step.parent);
+    return parent && this.stopped(parent);
   }
 
   get(id: string): StepState | undefined {
@@ -117,8 +117,7 @@ export class StepTable {
 
   /** Seconds that a step has taken so far, or took. */
   seconds(step: StepState): number {
-    const parent = step.ended !== undefined || step.parent === undefined ? undefined : this.#steps.get(step.parent);
-    return (step.ended ?? parent?.ended ?? this.#now()) - step.started;
+    return (this.stopped(step) ?? this.#now()) - step.started;
   }
 
   /** Steps that are part of no other, or of one that was never seen. */

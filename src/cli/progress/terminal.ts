@@ -105,7 +105,7 @@ function drawStep(steps: StepTable, step: StepState, depth: number, { style, wid
   const nameRoom = Math.max(8, room - displayWidth(right));
   const name = pad(truncate(shortenDigests(printable(step.name)), nameRoom), nameRoom);
   const tail = truncate(right, Math.max(0, room - nameRoom));
-  return `${indent}${markOf(step, steps.hasStopped(step), style, tick)} ${step.ended === undefined ? name : style.dim(name)}${style.dim(tail)}`;
+  return `${indent}${markOf(step, steps.stopped(step) !== undefined, style, tick)} ${step.ended === undefined ? name : style.dim(name)}${style.dim(tail)}`;
 }
 
 function markOf(step: StepState, stopped: boolean, style: Style, tick: number): string {

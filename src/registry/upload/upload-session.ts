@@ -55,8 +55,10 @@ export function advancedSession(
   offset: number,
   doing: string,
 ): UploadSession {
-  const url = uploadLocation(response, doing) ?? session.url;
-  const path = url === session.url ? session.path : pathAt(url, response.url);
+  const before = new URL(session.url, response.url).href;
+  const url = uploadLocation(response, doing) ?? before;
+  // What has once gone elsewhere is not the registry's own again.
+  const path = session.path === undefined ? undefined : pathAt(url, before);
   return { ...session, url, path, offset: uploadedBytes(response.headers) ?? offset };
 }
 

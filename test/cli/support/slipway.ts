@@ -29,10 +29,10 @@ export interface RunOptions {
 /** Runs the command line without the settings of whoever runs the tests. */
 export function slipway(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const [program = "", ...before] = options.command ?? [process.execPath, cli];
-  const { SOURCE_DATE_EPOCH: _, SLIPWAY_STORE: __, XDG_DATA_HOME: ___, ...env } = process.env;
+  const { SOURCE_DATE_EPOCH, SLIPWAY_STORE, XDG_DATA_HOME, XDG_RUNTIME_DIR, REGISTRY_AUTH_FILE, ...env } = process.env;
   const child = spawn(program, [...before, ...args], {
     cwd: options.cwd ?? root,
-    env: { ...env, DENO_NO_UPDATE_CHECK: "1", ...options.env },
+    env: { ...env, DENO_NO_UPDATE_CHECK: "1", DOCKER_CONFIG: "/nobody-has-logged-in", ...options.env },
   });
   options.started?.(child);
   let stdout = "";
