@@ -1,4 +1,4 @@
-import type { ByteRange } from "../bytes.ts";
+import { type ByteRange, concatBytes } from "../bytes.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { OperationOptions } from "../progress.ts";
 import { contentRangeOf } from "./content-range.ts";
@@ -29,16 +29,39 @@ export async function* readRemoteBlob(
   operation: OperationOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reading = new BlobReading(blob, range, operation);
+  let gathered: Uint8Array[] = [];
+  let size = 0;
+  const taken = (): Uint8Array => {
+    const [first = new Uint8Array()] = gathered;
+    const bytes = gathered.length === 1 ? first : concatBytes(gathered);
+    gathered = [];
+    size = 0;
+    return bytes;
+  };
   try {
     for (;;) {
-      const chunk = await reading.next();
+      let chunk: Uint8Array | undefined;
+      try {
+        chunk = await reading.next();
+      } catch (error) {
+        // What has come is good to go on with another day.
+        if (size > 0 && !operation.signal?.aborted) yield taken();
+        throw error;
+      }
+      if (chunk !== undefined) {
+        gathered.push(chunk);
+        size += chunk.byteLength;
+      }
+      if (size >= GATHERED || (chunk === undefined && size > 0)) yield taken();
       if (chunk === undefined) return;
-      yield chunk;
     }
   } finally {
     await reading.close();
   }
 }
+
+/** Bytes that are given at a time. The network gives some 64 KiB, and each costs whoever writes them to a file a call. */
+const GATHERED = 256 * 1024;
 
 /** One answer that is being read. */
 interface Part {
