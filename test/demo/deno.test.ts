@@ -76,8 +76,8 @@ describe("the Deno script", () => {
       /^src\/.*\.ts$/,
       /^demo\/deno\/build\.ts$/,
       /^node:/,
-      /^npm:\/?fflate@/,
-      /(?:^|\/)node_modules\/fflate\//,
+      /^npm:\/?(?:fflate|fzstd)@/,
+      /(?:^|\/)node_modules\/(?:fflate|fzstd)\//,
       // Types, which are not loaded when it runs.
       /(?:^|\/)node_modules\/@types\/node\//,
     ];
