@@ -6,6 +6,7 @@ const config: ViteUserConfig = defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     pool: "forks",
     // Most of the time goes to waiting for browsers, runtimes and daemons.
     maxWorkers: Math.max(availableParallelism(), 2) + 1,

@@ -183,5 +183,5 @@ describe("a relay of the page's own origin", () => {
     );
     expect(known).toEqual(["1"]);
     expect(new Set(cookies)).toEqual(new Set([undefined]));
-  }, 60_000);
+  });
 });

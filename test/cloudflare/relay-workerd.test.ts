@@ -26,7 +26,6 @@ beforeAll(async () => {
     actions: ["pull", "push"],
     origins: ["https://page.example.com"],
     requestLimit: 300 * MIB,
-    timeout: 10_000,
   });
 });
 afterAll(async () => {

@@ -75,7 +75,7 @@ describe("tags", () => {
       code: "INVALID_RESPONSE",
       message: expect.stringContaining("pages"),
     });
-  }, 60_000);
+  });
 
   it("are refused in a page that is too long", async () => {
     const served = await serveRepository({ on: () => ({ kind: "flood", status: 200, bytes: 256 << 20 }) });
