@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, firefox, type LaunchOptions, type Page } from "playwright";
 import { bundleModule } from "../support/bundle-text.ts";
-import { launchChromium } from "../support/chromium.ts";
+import { chromiumOptions, launchChromium } from "../support/chromium.ts";
 import { bodyOf, MODULE_PAGE, type PageRoute, servePages } from "../support/page-server.ts";
 import { hasTool, toolPath } from "../support/programs.ts";
 import { DEFAULT_TIMEOUT, type Engine, type RunOptions, resultOf } from "./engine.ts";
@@ -102,7 +102,10 @@ function pageEngine({ name, missing, version, open }: PageEngine): Engine {
 }
 
 async function openChromium(address: string, resources: Resources): Promise<void> {
-  await visit(await launchChromium({ ...LAUNCH, artifactsDir: resources.directory() }), address, resources);
+  const { env } = await chromiumOptions();
+  // What it makes for itself while it starts is left behind if it is killed just then.
+  const launch = { ...LAUNCH, artifactsDir: resources.directory(), env: { ...env, TMPDIR: resources.directory() } };
+  await visit(await launchChromium(launch), address, resources);
 }
 
 async function openFirefox(address: string, resources: Resources): Promise<void> {
