@@ -10,7 +10,7 @@ import { storeWith } from "../support/sample-image.ts";
 const SIZE = 256 * 1024 * 1024;
 const CHUNK = 64 * 1024;
 /** What may lie about in between two rounds of the garbage collector; what holds a layer has all of it. */
-const LIMIT = 160 * 1024 * 1024;
+const LIMIT = 96 * 1024 * 1024;
 const DIGEST: Digest = `sha256:${"a".repeat(64)}`;
 
 /** By how many bytes the arrays of this process grew, at the most. */
