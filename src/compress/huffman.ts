@@ -10,19 +10,16 @@ export const LINK: number = 1 << 14;
 /** Ends the block. */
 export const END: number = 1 << 13;
 
-/** The entry of a literal, but for the bits of its code. */
-export const literalEntry = (byte: number): number => (1 << 31) | (1 << 24) | (byte << 8);
+/** The entry of a literal, but for its code. */
+export const literalEntry = (byte: number): number => (1 << 31) | (byte << 16);
 
 /** The entry of a length or distance that counts from `base` and is followed by a number of `extra` bits, but for its code. */
 export const numberEntry = (base: number, extra: number): number => (base << 16) | extra;
 
-/** How many bits the code of an entry has, the first one's where it is of two literals. */
-export function codeBitsOf(entry: number): number {
-  if (entry >= 0) return (entry >>> 8) & 31;
-  return ((entry >>> 24) & 3) === 2 ? (entry >>> 26) & 31 : entry & 31;
-}
+/** How many bits the code of an entry has. */
+export const codeBitsOf = (entry: number): number => (entry >>> 8) & 31;
 
-/** One bit of a code in the entry of a length or distance: of the bits to take and of those that are the code. */
+/** One bit of a code in an entry: of the bits to take and of those that are the code. */
 const CODE_BIT = 0x101;
 
 /** Where no code leads. Codes with such places have at most one bit (see {@link CodeShape.incomplete}), so one bit tells. */
@@ -36,8 +33,6 @@ export interface CodeShape {
   readonly rootBits: number;
   /** Whether a code of one symbol, or none, is allowed. */
   readonly incomplete: boolean;
-  /** Whether two literals in a row are looked up at once, where the first table has room for both codes. */
-  readonly pairs: boolean;
 }
 
 /**
@@ -45,11 +40,9 @@ export interface CodeShape {
  *
  * - bits 0–4: how many bits to take, the code's and those of the number that follows it
  * - bits 8–12: how many of them are the code's
- * - bits 16–30: what a length or distance counts from
  * - bits 13–15: {@link UNUSUAL}, alone or with {@link LINK} or {@link END}
- *
- * Entries of literals are negative (bit 31): they have one or two of them in bits 8–15 and 16–23, how many in bits 24–25
- * and, of two, the bits of the first one's code in bits 26–30.
+ * - bits 16–30: the literal, or what a length or distance counts from
+ * - bit 31, which makes it negative: it is a literal
  *
  * Codes longer than the first table's bits are in tables behind it: its entry has the other table's place in bits 16–30 and the
  * bits that one is looked up by in bits 8–12.
@@ -94,7 +87,6 @@ export class HuffmanTable {
     if (left > 0) this.entries.fill(NOTHING, 0, 2);
     this.#sort(lengths, counts);
     this.#fill(counts, longest);
-    if (this.#shape.pairs) this.#pair();
     return this;
   }
 
@@ -124,8 +116,7 @@ export class HuffmanTable {
     let code = 0;
     for (let bits = 1; bits <= longest; bits++) {
       for (let left = counts[bits] as number; left > 0; left--) {
-        const symbol = symbols[this.#sorted[taken++] as number] as number;
-        const entry = symbol + (symbol < 0 ? bits : bits * CODE_BIT);
+        const entry = (symbols[this.#sorted[taken++] as number] as number) + bits * CODE_BIT;
         if (bits <= rootBits) {
           for (let at = code; at < rootSize; at += 1 << bits) entries[at] = entry;
         } else {
@@ -142,19 +133,6 @@ export class HuffmanTable {
         while ((code & bit) !== 0) bit >>= 1;
         code = bit === 0 ? 0 : (code & (bit - 1)) | bit;
       }
-    }
-  }
-
-  #pair(): void {
-    const { rootBits, entries } = this;
-    // Backwards, so that what the second is looked up in has single ones yet.
-    for (let at = (1 << rootBits) - 1; at >= 0; at--) {
-      const first = entries[at] as number;
-      if (first >= 0) continue;
-      const second = entries[at >>> first] as number;
-      const bits = (first & 31) + (second & 31);
-      if (second >= 0 || bits > rootBits) continue;
-      entries[at] = (1 << 31) | ((first & 31) << 26) | (2 << 24) | ((second & 0xff00) << 8) | (first & 0xff00) | bits;
     }
   }
 }

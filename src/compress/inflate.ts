@@ -12,11 +12,13 @@ const FIRST_OUTPUT_SIZE = 16 * 1024;
 const LONGEST_MATCH = 258;
 /** Bytes of the output behind what is decoded that may be written before it is known what comes there. */
 const SLACK = 8;
-/** Bytes of input that one turn of the quick loop may look at. */
-const LOOK_AHEAD = 20;
+/** Bytes from which on the engine's own functions are worth a call. */
+const LONG_RUN = 32;
+const LONG_COPY = 64;
+/** Bytes of input that one turn of the quick loop looks at, at most: four times four, three of them used. */
+const LOOK_AHEAD = 13;
 
-/** Most bits of the literals' first table. More would mean a larger part of the time for making it, and cache misses. */
-const LITERAL_ROOT_BITS = 11;
+const LITERAL_ROOT_BITS = 10;
 const DISTANCE_ROOT_BITS = 9;
 const END_OF_BLOCK = 256;
 
@@ -49,6 +51,7 @@ export class Inflater {
   #bits = 0;
   /** The window, then output that was not given out yet. */
   #output = new Uint8Array(FIRST_OUTPUT_SIZE);
+  #outputView = new DataView(this.#output.buffer);
   #given = 0;
   #end = 0;
   #state: "header" | "stored" | "codes" | "done" = "header";
@@ -110,6 +113,7 @@ export class Inflater {
     const window = this.#output.subarray(Math.max(0, this.#end - WINDOW_SIZE), this.#end);
     next.set(window);
     this.#output = next;
+    this.#outputView = new DataView(next.buffer);
     this.#given = window.byteLength;
     this.#end = window.byteLength;
     return output;
@@ -251,6 +255,7 @@ export class Inflater {
     let at = this.#at;
     let end = this.#end;
     if (at > inputEnd || end > outputEnd) return;
+    const outputView = this.#outputView;
     const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
     const { entries: literals, rootBits: literalBits } = this.#codes.literals;
     const { entries: distances, rootBits: distanceBits } = this.#codes.distances;
@@ -269,16 +274,12 @@ export class Inflater {
         // Shifts look at the lowest five bits of their number only.
         hold >>>= entry;
         bits -= entry & 31;
-        output[end] = entry >>> 8;
-        output[end + 1] = entry >>> 16;
-        end += (entry >>> 24) & 3;
+        output[end++] = entry >>> 16;
         entry = literals[hold & literalMask] as number;
         if (entry < 0) {
           hold >>>= entry;
           bits -= entry & 31;
-          output[end] = entry >>> 8;
-          output[end + 1] = entry >>> 16;
-          end += (entry >>> 24) & 3;
+          output[end++] = entry >>> 16;
           continue;
         }
         hold |= view.getInt32(at, true) << bits;
@@ -292,7 +293,7 @@ export class Inflater {
         if (entry < 0) {
           hold >>>= entry;
           bits -= entry & 31;
-          output[end++] = entry >>> 8;
+          output[end++] = entry >>> 16;
           continue;
         }
         if ((entry & UNUSUAL) !== 0) {
@@ -334,7 +335,7 @@ export class Inflater {
         bits -= entry & 31;
       }
       if (distance > end) throw tooFar();
-      end = copyMatch(output, end, distance, length);
+      end = copyMatch(output, outputView, end, distance, length);
     }
     this.#at = at;
     this.#hold = hold & ((1 << bits) - 1);
@@ -348,7 +349,7 @@ export class Inflater {
     const entry = this.#readCode(this.#codes.literals);
     if (entry !== undefined) {
       if (entry < 0) {
-        this.#output[this.#end++] = entry >>> 8;
+        this.#output[this.#end++] = entry >>> 16;
         return true;
       }
       if ((entry & END) !== 0) {
@@ -362,7 +363,7 @@ export class Inflater {
       const distance = code === undefined ? undefined : this.#readNumber(code);
       if (length !== undefined && distance !== undefined) {
         if (distance > this.#end) throw tooFar();
-        this.#end = copyMatch(this.#output, this.#end, distance, length);
+        this.#end = copyMatch(this.#output, this.#outputView, this.#end, distance, length);
         return true;
       }
     }
@@ -372,11 +373,11 @@ export class Inflater {
     return false;
   }
 
-  /** Takes a code (of a pair of literals the first one's) and gives its entry; undefined if the input does not have all of it. */
+  /** Takes a code and gives its entry; undefined if the input does not have all of it. */
   #readCode({ entries, rootBits }: HuffmanTable): number | undefined {
     this.#need(15);
     let entry = entries[this.#hold & ((1 << rootBits) - 1)] as number;
-    if (entry >= 0 && (entry & LINK) !== 0) {
+    if ((entry & LINK) !== 0) {
       entry = entries[(entry >>> 16) + ((this.#hold >>> rootBits) & ((1 << (entry >>> 8)) - 1))] as number;
     }
     const codeBits = codeBitsOf(entry);
@@ -393,17 +394,32 @@ export class Inflater {
 }
 
 /**
- * Writes what begins `distance` bytes before `end` once more, `length` bytes at `end`, and up to {@link SLACK} bytes that
- * do not count.
+ * Writes what begins `distance` bytes before `end` once more, `length` bytes from `end` on, and fewer than {@link SLACK} bytes
+ * more that do not count.
+ * @param view of all of `output`
  * @returns where it ends
  */
-function copyMatch(output: Uint8Array, end: number, distance: number, length: number): number {
+function copyMatch(output: Uint8Array, view: DataView, end: number, distance: number, length: number): number {
   const stop = end + length;
-  if (length <= distance && length > 24) {
-    output.copyWithin(end, end - distance, end - distance + length);
-    return stop;
+  let from = end - distance;
+  if (distance === 1 && length >= LONG_RUN) output.fill(output[from] as number, end, stop);
+  else if (distance >= length && length >= LONG_COPY) output.copyWithin(end, from, from + length);
+  else if (distance >= 4) {
+    do {
+      view.setInt32(end, view.getInt32(from, true), true);
+      view.setInt32(end + 4, view.getInt32(from + 4, true), true);
+      end += 8;
+      from += 8;
+    } while (end < stop);
+  } else {
+    do {
+      output[end] = output[from] as number;
+      output[end + 1] = output[from + 1] as number;
+      output[end + 2] = output[from + 2] as number;
+      end += 3;
+      from += 3;
+    } while (end < stop);
   }
-  for (let from = end - distance; end < stop; ) output[end++] = output[from++] as number;
   return stop;
 }
 
@@ -424,7 +440,6 @@ function codeShapes(): Shapes {
       symbols: Int32Array.from({ length: 19 }, (_, symbol) => numberEntry(symbol, [2, 3, 7][symbol - 16] ?? 0)),
       rootBits: 7,
       incomplete: false,
-      pairs: false,
     },
     literals: {
       symbols: Int32Array.from({ length: 288 }, (_, symbol) => {
@@ -434,13 +449,11 @@ function codeShapes(): Shapes {
       }),
       rootBits: LITERAL_ROOT_BITS,
       incomplete: true,
-      pairs: true,
     },
     distances: {
       symbols: Int32Array.from({ length: 32 }, (_, symbol) => numberOf(DISTANCE_BASE, DISTANCE_EXTRA, symbol)),
       rootBits: DISTANCE_ROOT_BITS,
       incomplete: true,
-      pairs: false,
     },
   };
   return shapes;
