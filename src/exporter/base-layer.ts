@@ -1,4 +1,5 @@
 import type { ReopenableSource } from "../bytes.ts";
+import type { CompressPool } from "../compress/compress-pool.ts";
 import { writeBlob } from "../content/index.ts";
 import { addedSources } from "../content/source-label.ts";
 import type { ContentProvider, ContentStore } from "../content/store.ts";
@@ -20,6 +21,8 @@ export interface BaseLayerMoving extends LayerMaking {
   readonly to: ContentStore;
   /** Takes layers that may stay at their registry; undefined: none may. */
   readonly remote: RemoteLayers | undefined;
+  /** Who compresses; undefined: this thread. */
+  readonly compressPool: CompressPool | undefined;
 }
 
 /** A layer, and whether it is there at all. */
@@ -38,7 +41,7 @@ export async function baseLayer(
   options: ResolvedOptions,
   operation: OperationOptions,
 ): Promise<PlacedLayer> {
-  const { compression, compressionLevel } = options;
+  const { compression, compressionLevel, compressionEngine } = options;
   const epoch = options.rewriteTimestamp ? options.sourceDateEpoch : undefined;
   const recompress = options.forceCompression && layerCompression(layer.descriptor.mediaType) !== compression;
   if (epoch === undefined && !recompress) return await placeLayer(moving, layer, operation);
@@ -48,11 +51,12 @@ export async function baseLayer(
     diffID: layer.diffID,
     compression,
     level: compression === "uncompressed" ? undefined : compressionLevel,
+    engine: compression === "uncompressed" ? undefined : compressionEngine,
     recompress,
     epoch,
   });
   const convert = async (shared: OperationOptions): Promise<RecordedLayer> => {
-    const { to } = moving;
+    const { to, compressPool } = moving;
     let { from } = moving;
     if (epoch !== undefined && from.remote) {
       // What is looked into first is read twice.
@@ -63,7 +67,7 @@ export async function baseLayer(
     if (!late && !recompress) return await copyLayer(moving, layer, shared);
     return await convertLayer(
       layer,
-      { from, to, compression, compressionLevel, epoch: late ? epoch : undefined },
+      { from, to, compression, compressionLevel, compressionEngine, compressPool, epoch: late ? epoch : undefined },
       shared,
     );
   };

@@ -15,14 +15,15 @@ import { resolveOptions } from "./options.ts";
  * const image = await exporter.resolve({ name: "example.org/app:1" }).export(ref, { config: { entrypoint: ["/app"] } });
  */
 export function createExporter(stores: ExporterStores): Exporter {
-  const { content, snapshots, images, pusher, hasher } = stores;
+  const { content, snapshots, images, pusher, hasher, compressPool } = stores;
   const exporting: Exporting = {
     content,
     snapshots,
     images,
     pusher,
     hasher,
-    differ: stores.differ ?? createDiffer({ content, hasher }),
+    compressPool,
+    differ: stores.differ ?? createDiffer({ content, hasher, compressPool }),
     records: createBlobRecords(stores.metadata ?? createMemoryMetadataStore(), content),
     flights: stores.flights ?? createFlightControl<MadeLayer>(),
   };

@@ -45,6 +45,14 @@ export { DEFAULT_PATH } from "./runtime-config.ts";
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type {
+  BlockCache,
+  CompressPool,
+  DeflateBlockOptions,
+  DeflatedBlock,
+  DeflateLevel,
+  GzipEngine,
+} from "../compress/index.ts";
+export type {
   CommitOptions,
   ContentInfo,
   ContentProvider,
@@ -53,7 +61,7 @@ export type {
   IngestStatus,
   WriterOptions,
 } from "../content/index.ts";
-export type { Differ, Layer, LayerCompression, LayerOptions, LayerWarning } from "../diff/index.ts";
+export type { Differ, DiffOptions, Layer, LayerCompression, LayerOptions, LayerWarning } from "../diff/index.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
 export type { Image, ImageStore } from "../images/index.ts";
 export type {

@@ -63,6 +63,7 @@ function layerKey(lower: Tree | undefined, upper: Tree, options: LayerOptions): 
     upper: upper.root.digest,
     compression: options.compression,
     level: options.compression === "uncompressed" ? undefined : options.compressionLevel,
+    engine: options.compression === "uncompressed" ? undefined : options.compressionEngine,
     epoch: options.sourceDateEpoch,
     mtimeChanges: options.mtimeChanges,
   });
