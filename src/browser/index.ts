@@ -67,6 +67,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   SnapshotReader,

@@ -61,6 +61,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   NodeAttributes,
   SnapshotReader,
   SpecialNode,

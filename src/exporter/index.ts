@@ -74,6 +74,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   Ref,

@@ -16,7 +16,7 @@
  * @module
  */
 
-export type { AddDirectoryOptions } from "./directory-source.ts";
+export type { AddDirectoryOptions, AddedDirectory } from "./directory-source.ts";
 export { addDirectory } from "./directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "./directory-store.ts";
 export { openDirectoryStore, openTemporaryStore } from "./directory-store.ts";
@@ -71,6 +71,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   SnapshotReader,
