@@ -85,8 +85,9 @@ Output is one of
   type=tar,dest=FILE           the root filesystem as one tar
   type=local,dest=DIR          the root filesystem in a new directory
 with dest=- for stdout, and with BuildKit's options: name, compression=gzip or
-uncompressed, compression-level, force-compression, oci-mediatypes,
-annotation.KEY, source-date-epoch, rewrite-timestamp, push-by-digest, …
+uncompressed, compression-level, compression-engine=slipway or fflate,
+force-compression, oci-mediatypes, annotation.KEY, source-date-epoch,
+rewrite-timestamp, push-by-digest, …
 
 Of a base at a registry only the documents are read. Its layers are read where
 they are needed: for an archive, a store, another registry, or with --no-link.
