@@ -129,7 +129,7 @@ const makers: Readonly<Record<PartKind, Maker>> = {
     const start = Math.min(65_536, sizeOf(before));
     const bytes = new Uint8Array(start + size);
     bytes.set(endOf(before, start));
-    const most = 1 + (parameter % 40);
+    const most = 2 + (parameter % 40);
     for (let at = start; at < bytes.byteLength; ) {
       for (let run = random.below(most); run > 0 && at < bytes.byteLength; run--) bytes[at++] = random.next() >>> 9;
       const distance = distanceOf(random);
