@@ -116,7 +116,7 @@ const makers: Readonly<Record<PartKind, Maker>> = {
     const parts: Uint8Array[] = [];
     let at = 0;
     while (at < size) {
-      const content = text(random, random.below(1 + (parameter % 20_000)), random.next());
+      const content = text(random, random.below(1 + (parameter % 20_000)), random.below(300));
       const name = `node_modules/package-${random.below(50)}/lib/file-${random.below(10_000)}.js`;
       const made = entry({ name, mtime: "00000000000\0" }, content);
       parts.push(made);
