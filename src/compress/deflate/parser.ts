@@ -7,6 +7,7 @@ export function parse(finder: MatchFinder, sequences: Sequences, preset: Preset,
   const last = finder.end - 4;
   let at = from;
   let literals = from;
+  finder.index(until + 1);
   while (at < until) {
     if (at > last) {
       at = until;
@@ -25,11 +26,9 @@ export function parse(finder: MatchFinder, sequences: Sequences, preset: Preset,
         length = next;
         distance = finder.distance;
       } else {
-        finder.insert(at + 2, at + length);
         break;
       }
     }
-    if (length >= lazy) finder.insert(at + 1, at + length);
     sequences.add(at - literals, (length << 16) | (distance - 1));
     at += length;
     literals = at;
