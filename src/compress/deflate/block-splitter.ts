@@ -1,7 +1,8 @@
 import type { Statistics } from "./statistics.ts";
 import { DISTANCE_SYMBOLS, LITERAL_LENGTH_SYMBOLS } from "./symbols.ts";
 
-const HEADER_BITS = 400;
+const HEADER_BITS = 100;
+const SYMBOL_BITS = 3;
 export class BlockSplitter {
   readonly #logs = new Float64Array(4097);
   constructor() {
@@ -16,14 +17,20 @@ export class BlockSplitter {
     let x = 0;
     let ta = 0;
     let tb = 0;
+    let both = 0;
     for (let i = 0; i < count; i++) {
       const fa = a[i] as number;
       const fb = b[i] as number;
       ta += fa;
+      if (fa === 0 || fb === 0) {
+        tb += fb;
+        continue;
+      }
       tb += fb;
+      both++;
       x += this.#weigh(fa) + this.#weigh(fb) - this.#weigh(fa + fb);
     }
-    return x - this.#weigh(ta) - this.#weigh(tb) + this.#weigh(ta + tb);
+    return x - both * SYMBOL_BITS - this.#weigh(ta) - this.#weigh(tb) + this.#weigh(ta + tb);
   }
   #weigh(n: number): number {
     if (n <= 4096) return n * (this.#logs[n] as number);

@@ -22,7 +22,7 @@ export function createBlockDeflater(level: DeflateLevel): BlockDeflater {
   return new Deflater(level);
 }
 
-const CHUNK = 16384;
+const CHUNK = 4096;
 
 class Deflater implements BlockDeflater {
   readonly #level: DeflateLevel;
