@@ -1,11 +1,11 @@
 import { MAX_MATCH, WINDOW_SIZE } from "./symbols.ts";
-/** Zero bytes after the input, so that words may be read up to its end. */
-export const PADDING = 16;
-const HASH_BITS = 15;
+/** How far beyond the position searched positions are indexed. Zero bytes after the input let words be read as far. */
+export const LOOKAHEAD = 272;
+const HASH_BITS = 16;
 const HASH_SHIFT = 32 - HASH_BITS;
 const FAR = -0x10000;
 const RING = 65536;
-const MASK = RING - 1;
+export const MASK: number = RING - 1;
 export class MatchFinder {
   readonly head: Int32Array = new Int32Array(1 << HASH_BITS);
   readonly previous: Int32Array = new Int32Array(RING);
@@ -20,10 +20,10 @@ export class MatchFinder {
     this.end = end;
     this.indexed = 0;
   }
-  index(to: number): void {
+  index(from: number, to: number): void {
     const { head, previous, view } = this;
-    let at = this.indexed;
-    const limit = Math.min(to + 264, this.end);
+    let at = this.indexed < from ? from : this.indexed;
+    const limit = Math.min(to + LOOKAHEAD, this.end);
     for (; at < limit; at += 4) {
       let hash = Math.imul(view.getInt32(at, true), 0x9e3779b1) >>> HASH_SHIFT;
       previous[at & MASK] = head[hash] as number;
@@ -40,11 +40,10 @@ export class MatchFinder {
     }
     this.indexed = at;
   }
-  find(at: number, longerThan: number, depth: number, nice: number): number {
+  find(at: number, first: number, longerThan: number, depth: number, nice: number): number {
     const { previous, view } = this;
-    let candidate = previous[at & MASK] as number;
+    let candidate = first;
     const low = at > WINDOW_SIZE ? at - WINDOW_SIZE : 0;
-    if (candidate < low) return 0;
     let most = this.end - at;
     if (most > MAX_MATCH) most = MAX_MATCH;
     let best = longerThan < 3 ? 3 : longerThan;
@@ -89,8 +88,7 @@ export class MatchFinder {
         if (length > most) length = most;
         if (length > best) {
           best = length;
-          found = length;
-          this.distance = at - candidate;
+          found = (length << 16) | (at - candidate);
           if (length >= nice || length >= most) return found;
           const tail = best - 3;
           const other = (previous[(at + tail) & MASK] as number) - tail;
