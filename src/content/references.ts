@@ -21,6 +21,8 @@ export interface NamedSource extends ReopenableSource {
   readonly name?: string | undefined;
   /** As {@link ReopenableSource.open}; where reading takes requests, these end with the signal and tell when they wait. */
   open(range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
+  /** Told when its bytes turn out not to have the digest that it was adopted under, before that is reported. Must not fail. */
+  mistaken?(): Promise<void>;
 }
 
 /** The caller's notes on a blob, by their keys. */
@@ -145,7 +147,10 @@ class ReferencingStore implements ReferencingContentStore {
       yield chunk;
     }
     if (size !== end - start) throw changed("SIZE_MISMATCH");
-    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) throw changed("DIGEST_MISMATCH");
+    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) {
+      await source.mistaken?.();
+      throw changed("DIGEST_MISMATCH");
+    }
   }
 
   /** An adopted source is no hindrance: writing its blob makes it one of the store's own. */
