@@ -42,6 +42,15 @@ export {
   toReadableStream,
 } from "./bytes.ts";
 export {
+  type BlockCache,
+  type CompressPool,
+  type DeflateBlockOptions,
+  type DeflatedBlock,
+  type DeflateLevel,
+  type GzipEngine,
+  inThreadPool,
+} from "./compress/index.ts";
+export {
   type AdoptOptions,
   type BlobReference,
   type CollectedGarbage,
@@ -84,6 +93,7 @@ export {
   createDiffer,
   type Differ,
   type DifferOptions,
+  type DiffOptions,
   type Layer,
   type LayerCompression,
   type LayerOptions,
@@ -211,6 +221,7 @@ export {
   type FileNode,
   type FileStat,
   type FollowOptions,
+  type KnownSource,
   type MetadataStore,
   type NodeAttributes,
   type Ref,

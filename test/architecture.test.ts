@@ -101,7 +101,7 @@ const ENTRIES: Readonly<Record<string, readonly Room[]>> = {
   "./oci": ["errors", "oci"],
   "./hash": ["errors", "bytes", "oci", "hash"],
   "./tar": ["errors", "bytes", "tar"],
-  "./compress": ["errors", "bytes", "compress"],
+  "./compress": ["errors", "bytes", "tar", "compress"],
   "./content": ["errors", "progress", "bytes", "random", "oci", "hash", "content"],
   "./content/conformance": ["errors", "bytes", "random", "conformance", "oci", "hash", "content"],
   "./images": ["errors", "oci", "images"],

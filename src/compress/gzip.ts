@@ -1,88 +1,100 @@
-import { Deflate } from "fflate";
-import { type ByteSource, rechunk } from "../bytes.ts";
+import type { ByteSource } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
-import { crc32 } from "./crc32.ts";
+import type { BlockCache } from "./block-cache.ts";
+import { type CompressPool, inThreadPool } from "./compress-pool.ts";
+import { combineCrc32 } from "./crc32-combine.ts";
+import { cutBlocks } from "./cut-blocks.ts";
+import type { DeflateLevel } from "./deflate/index.ts";
+import { deflateBlocks } from "./deflate-blocks.ts";
+import { deflateByFflate, type MemberSum, store } from "./push-engines.ts";
 
-/** How {@link gzip} compresses. */
+/**
+ * Who deflates. `slipway`: the engine of this package, in blocks that several workers can share and a cache can keep. `fflate`: the
+ * library, in one stream.
+ */
+export type GzipEngine = "slipway" | "fflate";
+
+/** How {@link gzip} compresses. What the bytes depend on are level and engine; all else is speed. */
 export interface GzipOptions {
-  /** 0 (stored) … 9 (smallest), default 6. The level is part of what the bytes depend on. */
+  /** 0 (stored) … 9 (smallest), default 6. */
   readonly level?: number | undefined;
+  /** Default `slipway`. */
+  readonly engine?: GzipEngine | undefined;
+  /** Who deflates the blocks of `slipway`. Default: this thread. It stays open. */
+  readonly pool?: CompressPool | undefined;
+  /** Knows blocks of `slipway` from earlier times. Default none. */
+  readonly cache?: BlockCache | undefined;
+  /** Ends the work; the stream then throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Level of all that is compressed without a level of its own. */
 export const DEFAULT_GZIP_LEVEL = 6;
 
-/** The engine's output depends on how its input is cut, so it is always cut like this. */
-const PUSH_SIZE = 64 * 1024;
-
-/** Most bytes of a stored block (RFC 1951, section 3.2.4). */
-const STORED_SIZE = 65535;
-
 /** Deflate, no flags, no time, no hint about the level, operating system unknown (RFC 1952, section 2.3). */
 const HEADER = [0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0xff] as const;
 
-type Level = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+/** A final block with fixed codes that has nothing but its end (RFC 1951, section 3.2.6): blocks before it need not know that they are the last. */
+const END_OF_BLOCKS = [0x03, 0x00] as const;
 
-/** Makes deflate data of blocks of input. */
-type Engine = (block: Uint8Array, last: boolean) => readonly Uint8Array[];
+/** The engines, for who has to check a name. */
+export const GZIP_ENGINES: readonly GzipEngine[] = ["slipway", "fflate"];
 
 /**
- * Compresses to gzip (RFC 1952): one member, without name and time. The same bytes at the same level give the same output,
- * however the source is cut into chunks and wherever it runs.
- * @throws SlipwayError `INVALID_ARGUMENT` if the level is not a whole number from 0 to 9
+ * Compresses to gzip (RFC 1952): one member, without name and time. The same bytes at the same level by the same engine give the
+ * same output, however the source is cut into chunks, wherever it runs, with any pool and any cache.
+ *
+ * The engine `slipway` cuts a tar at entries, and anything else into pieces, and deflates each block on its own.
+ * @throws SlipwayError `INVALID_ARGUMENT` if the level is not a whole number from 0 to 9 or the engine is not known
  */
 export function gzip(source: ByteSource, options: GzipOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
   const level = checkLevel(options.level ?? DEFAULT_GZIP_LEVEL);
-  return compress(source, level);
+  const engine = checkEngine(options.engine ?? "slipway");
+  const sum: MemberSum = { crc32: 0, size: 0 };
+  if (level === 0) return member(store(source, sum), sum);
+  if (engine === "fflate") return member(deflateByFflate(source, level, sum), sum);
+  return member(deflateInBlocks(source, level, options, sum), sum);
 }
 
-async function* compress(source: ByteSource, level: Level): AsyncGenerator<Uint8Array, void, undefined> {
-  const engine = level === 0 ? stored : deflater(level);
-  let crc = 0;
-  let size = 0;
-  // The last block has to be marked, so each one waits for the next.
-  let held: Uint8Array | undefined;
+async function* member(data: AsyncIterable<Uint8Array>, sum: MemberSum): AsyncGenerator<Uint8Array, void, undefined> {
   yield Uint8Array.from(HEADER);
-  // The deflater keeps nothing of a block, while a stored one is handed on as it is.
-  const blocks = level === 0 ? rechunk(source, STORED_SIZE) : rechunk(source, PUSH_SIZE, 2);
-  for await (const block of blocks) {
-    crc = crc32(block, crc);
-    size += block.byteLength;
-    if (held !== undefined) yield* engine(held, false);
-    held = block;
-  }
-  yield* engine(held ?? new Uint8Array(0), true);
+  yield* data;
   const trailer = new DataView(new ArrayBuffer(8));
-  trailer.setUint32(0, crc, true);
+  trailer.setUint32(0, sum.crc32, true);
   // The format keeps the size modulo 2^32, and so does `setUint32`.
-  trailer.setUint32(4, size, true);
+  trailer.setUint32(4, sum.size, true);
   yield new Uint8Array(trailer.buffer);
 }
 
-function deflater(level: Level): Engine {
-  let output: Uint8Array[] = [];
-  // Not the library's own gzip class: its header says that the operating system is Unix, and has a hint about the level.
-  const deflate = new Deflate({ level }, (chunk) => {
-    if (chunk.byteLength > 0) output.push(chunk);
-  });
-  return (block, last) => {
-    output = [];
-    deflate.push(block, last);
-    return output;
-  };
+async function* deflateInBlocks(
+  source: ByteSource,
+  level: DeflateLevel,
+  { pool = inThreadPool, cache, signal }: GzipOptions,
+  sum: MemberSum,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let offset = HEADER.length;
+  for await (const { key, ...block } of deflateBlocks(cutBlocks(source), { level, pool, cache, signal })) {
+    sum.crc32 = combineCrc32(sum.crc32, block.crc32, block.size);
+    sum.size += block.size;
+    if (key !== undefined) cache?.note(key, offset, block);
+    offset += block.data.byteLength;
+    yield block.data;
+  }
+  yield Uint8Array.from(END_OF_BLOCKS);
 }
 
-/** Level 0 without the library, whose streaming marks two blocks as the last one where the input ends after 65535 bytes. */
-function stored(block: Uint8Array, last: boolean): readonly Uint8Array[] {
-  const size = block.byteLength;
-  const header = Uint8Array.of(last ? 1 : 0, size & 0xff, size >> 8, ~size & 0xff, (~size >> 8) & 0xff);
-  return size === 0 ? [header] : [header, block];
-}
-
-function checkLevel(level: number): Level {
-  if (Number.isInteger(level) && level >= 0 && level <= 9) return level as Level;
+function checkLevel(level: number): 0 | DeflateLevel {
+  if (Number.isInteger(level) && level >= 0 && level <= 9) return level as 0 | DeflateLevel;
   throw new SlipwayError(
     "INVALID_ARGUMENT",
     `Cannot compress to gzip: the level is ${level}, not a whole number from 0 to 9`,
+  );
+}
+
+function checkEngine(engine: GzipEngine): GzipEngine {
+  if (GZIP_ENGINES.includes(engine)) return engine;
+  throw new SlipwayError(
+    "INVALID_ARGUMENT",
+    `Cannot compress to gzip: the engine ${JSON.stringify(engine)} is not known; known are ${GZIP_ENGINES.join(" and ")}`,
   );
 }

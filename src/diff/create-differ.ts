@@ -1,15 +1,15 @@
-import { gzip } from "../compress/index.ts";
-import { readBlob } from "../content/read.ts";
+import { type CompressPool, gzip } from "../compress/index.ts";
 import type { ContentInfo, ContentStore, ContentWriter } from "../content/store.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type OperationOptions, runStep, type StepReporter } from "../progress.ts";
+import { runStep, type StepReporter } from "../progress.ts";
 import { randomName } from "../random.ts";
-import type { FileNode, Tree } from "../snapshots/tree.ts";
+import type { Tree } from "../snapshots/tree.ts";
 import { type TarInput, writeTar } from "../tar/index.ts";
-import type { Differ, Layer, LayerCompression, LayerOptions, LayerWarning } from "./differ.ts";
+import type { Differ, DiffOptions, Layer, LayerCompression } from "./differ.ts";
+import { withContents } from "./layer-contents.ts";
 import { layerEntries } from "./layer-entries.ts";
 
 /** What a differ works on. */
@@ -18,11 +18,9 @@ export interface DifferOptions {
   readonly content: ContentStore;
   /** Default: the store's own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
+  /** Who compresses. Default: this thread. It stays open. */
+  readonly compressPool?: CompressPool | undefined;
 }
-
-/** Options of one comparison. */
-type ComparisonOptions = LayerOptions &
-  OperationOptions & { readonly ref?: string; readonly onWarning?: (warning: LayerWarning) => void };
 
 /** The label under which containerd, too, notes the diffID of a compressed layer. */
 export const DIFF_ID_LABEL = "containerd.io/uncompressed";
@@ -41,7 +39,7 @@ const REPORT_EVERY = 1024 * 1024;
  * An ingest that an earlier try left under the given `ref` is started over. When a comparison fails or is aborted, its ingest
  * is aborted too. Progress counts bytes of file contents.
  */
-export function createDiffer({ content, hasher = content.hasher ?? hostHasher }: DifferOptions): Differ {
+export function createDiffer({ content, hasher = content.hasher ?? hostHasher, compressPool }: DifferOptions): Differ {
   return {
     async compare(lower, upper, options = {}) {
       const compression = options.compression ?? "gzip";
@@ -76,21 +74,21 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher }:
     compression: LayerCompression,
     writer: ContentWriter,
     report: StepReporter,
-    options: ComparisonOptions,
+    options: DiffOptions,
   ): Promise<Layer> {
     if (writer.status().offset > 0) await writer.truncate(0);
     const diffID = hasher("sha256");
     let uncompressedSize = 0;
     async function* tar(): AsyncGenerator<Uint8Array, void, undefined> {
-      for await (const chunk of writeTar(withContents(lower, upper, report, options))) {
+      for await (const chunk of writeTar(tarInputs(lower, upper, report, options))) {
         options.signal?.throwIfAborted();
         diffID.update(chunk);
         uncompressedSize += chunk.byteLength;
         yield chunk;
       }
     }
-    const level = options.compressionLevel;
-    const blob = compression === "gzip" ? gzip(tar(), level === undefined ? {} : { level }) : tar();
+    const { compressionLevel: level, compressionEngine: engine, blockCache: cache, signal } = options;
+    const blob = compression === "gzip" ? gzip(tar(), { level, engine, pool: compressPool, cache, signal }) : tar();
     for await (const chunk of blob) await writer.write(chunk);
     options.signal?.throwIfAborted();
     const uncompressed = toDigest("sha256", diffID.digest());
@@ -113,11 +111,11 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher }:
     }
   }
 
-  function* withContents(
+  function* tarInputs(
     lower: Tree | undefined,
     upper: Tree,
     report: StepReporter,
-    options: ComparisonOptions,
+    options: DiffOptions,
   ): Generator<TarInput, void, undefined> {
     // Two walks over what changed cost less than keeping a million headers. The first one refuses what a layer cannot hold.
     let total = 0;
@@ -130,25 +128,7 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher }:
       reported = current;
       report.running(current, total);
     };
-    for (const { header, file } of layerEntries(lower, upper, options)) {
-      yield file === undefined ? { header } : { header, content: contents(header.name, file, advance, options.signal) };
-    }
-  }
-
-  async function* contents(
-    name: string,
-    file: FileNode,
-    advance: (bytes: number) => void,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
-    try {
-      for await (const chunk of readBlob(content, { digest: file.content, size: file.size }, { hasher, signal })) {
-        advance(chunk.byteLength);
-        yield chunk;
-      }
-    } catch (error) {
-      if (!isSlipwayError(error, "NOT_FOUND")) throw error;
-      throw new SlipwayError("NOT_FOUND", `Cannot write /${name} to a layer: ${error.message}`, { cause: error });
-    }
+    const { signal } = options;
+    yield* withContents(layerEntries(lower, upper, options), { content, hasher, advance, signal });
   }
 }

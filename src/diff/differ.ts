@@ -1,3 +1,5 @@
+import type { BlockCache } from "../compress/block-cache.ts";
+import type { GzipEngine } from "../compress/gzip.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
@@ -12,6 +14,8 @@ export interface LayerOptions {
   readonly compression?: LayerCompression | undefined;
   /** gzip 0 … 9, default 6. */
   readonly compressionLevel?: number | undefined;
+  /** Who makes the gzip, default `slipway`. Another engine gives other bytes. */
+  readonly compressionEngine?: GzipEngine | undefined;
   /** Seconds since 1970: later mtimes are written as this one. */
   readonly sourceDateEpoch?: number | undefined;
   /** Whether a file of which only the mtime changed is shipped. Default true, as containerd does. */
@@ -38,16 +42,21 @@ export interface LayerWarning {
   readonly message: string;
 }
 
+/** Options of one comparison. All but those of {@link LayerOptions} change no byte of the layer. */
+export interface DiffOptions extends LayerOptions, OperationOptions {
+  /** Name of the ingest, default one that nobody else has. */
+  readonly ref?: string | undefined;
+  /** Blocks of the layer that were compressed before. Default none. */
+  readonly blockCache?: BlockCache | undefined;
+  /** Told of each thing that the layer cannot hold. */
+  readonly onWarning?: ((warning: LayerWarning) => void) | undefined;
+}
+
 /** Makes layers of two trees: containerd's `diff.Comparer`. */
 export interface Differ {
   /**
    * Writes the layer that turns `lower` (undefined: nothing) into `upper`, in one streaming pass: tar, diffID, compression, digest, ingest.
    * If the store has the blob already, that one is used.
    */
-  compare(
-    lower: Tree | undefined,
-    upper: Tree,
-    options?: LayerOptions &
-      OperationOptions & { readonly ref?: string; readonly onWarning?: (warning: LayerWarning) => void },
-  ): Promise<Layer>;
+  compare(lower: Tree | undefined, upper: Tree, options?: DiffOptions): Promise<Layer>;
 }

@@ -26,13 +26,21 @@ export type { CompareOptions } from "./compare.ts";
 export { compareTrees } from "./compare.ts";
 export type { DifferOptions } from "./create-differ.ts";
 export { createDiffer, DIFF_ID_LABEL } from "./create-differ.ts";
-export type { Differ, Layer, LayerCompression, LayerOptions, LayerWarning } from "./differ.ts";
+export type { Differ, DiffOptions, Layer, LayerCompression, LayerOptions, LayerWarning } from "./differ.ts";
 export type { LayerEntry, LayerEntryOptions } from "./layer-entries.ts";
 export { layerEntries } from "./layer-entries.ts";
 
 // Types of other rooms that the above mention.
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type {
+  BlockCache,
+  CompressPool,
+  DeflateBlockOptions,
+  DeflatedBlock,
+  DeflateLevel,
+  GzipEngine,
+} from "../compress/index.ts";
 export type {
   CommitOptions,
   ContentInfo,
@@ -61,6 +69,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   NodeAttributes,
   SnapshotReader,
   SpecialNode,

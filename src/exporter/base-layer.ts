@@ -1,4 +1,6 @@
 import type { ReopenableSource } from "../bytes.ts";
+import type { BlockCache } from "../compress/block-cache.ts";
+import type { CompressPool } from "../compress/compress-pool.ts";
 import { writeBlob } from "../content/index.ts";
 import { addedSources } from "../content/source-label.ts";
 import type { ContentProvider, ContentStore } from "../content/store.ts";
@@ -7,6 +9,7 @@ import { layerCompression } from "../oci/media-types.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { BaseLayer } from "./base-image.ts";
 import { holdBlob, type RecordedLayer } from "./blob-records.ts";
+import type { LayerBlockCache } from "./block-cache.ts";
 import { convertLayer, needsRewrite } from "./convert-layer.ts";
 import { type LayerMaking, type MadeLayer, makeOnce, shareWork } from "./layer-making.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -20,6 +23,10 @@ export interface BaseLayerMoving extends LayerMaking {
   readonly to: ContentStore;
   /** Takes layers that may stay at their registry; undefined: none may. */
   readonly remote: RemoteLayers | undefined;
+  /** Who compresses; undefined: this thread. */
+  readonly compressPool: CompressPool | undefined;
+  /** Blocks that were compressed before; undefined: none. */
+  readonly blockCache: LayerBlockCache | undefined;
 }
 
 /** A layer, and whether it is there at all. */
@@ -38,7 +45,7 @@ export async function baseLayer(
   options: ResolvedOptions,
   operation: OperationOptions,
 ): Promise<PlacedLayer> {
-  const { compression, compressionLevel } = options;
+  const { compression, compressionLevel, compressionEngine } = options;
   const epoch = options.rewriteTimestamp ? options.sourceDateEpoch : undefined;
   const recompress = options.forceCompression && layerCompression(layer.descriptor.mediaType) !== compression;
   if (epoch === undefined && !recompress) return await placeLayer(moving, layer, operation);
@@ -48,11 +55,12 @@ export async function baseLayer(
     diffID: layer.diffID,
     compression,
     level: compression === "uncompressed" ? undefined : compressionLevel,
+    engine: compression === "uncompressed" ? undefined : compressionEngine,
     recompress,
     epoch,
   });
   const convert = async (shared: OperationOptions): Promise<RecordedLayer> => {
-    const { to } = moving;
+    const { to, compressPool, blockCache } = moving;
     let { from } = moving;
     if (epoch !== undefined && from.remote) {
       // What is looked into first is read twice.
@@ -61,11 +69,10 @@ export async function baseLayer(
     }
     const late = epoch !== undefined && (await needsRewrite(from, layer, epoch, shared.signal));
     if (!late && !recompress) return await copyLayer(moving, layer, shared);
-    return await convertLayer(
-      layer,
-      { from, to, compression, compressionLevel, epoch: late ? epoch : undefined },
-      shared,
-    );
+    const conversion = { from, to, compression, compressionLevel, compressionEngine, compressPool };
+    const convertWith = (blocks?: BlockCache): Promise<RecordedLayer> =>
+      convertLayer(layer, { ...conversion, blockCache: blocks, epoch: late ? epoch : undefined }, shared);
+    return await (blockCache === undefined ? convertWith() : blockCache.forLayer(convertWith));
   };
   return await makeOnce(moving, key, convert, operation);
 }

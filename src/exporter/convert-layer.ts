@@ -1,4 +1,4 @@
-import { decompress, gzip } from "../compress/index.ts";
+import { type BlockCache, type CompressPool, decompress, type GzipEngine, gzip } from "../compress/index.ts";
 import { readBlob, writeBlob } from "../content/index.ts";
 import type { ContentProvider, ContentStore } from "../content/store.ts";
 import type { LayerCompression } from "../diff/differ.ts";
@@ -20,6 +20,11 @@ export interface LayerConversion {
   readonly to: ContentStore;
   readonly compression: LayerCompression;
   readonly compressionLevel: number | undefined;
+  readonly compressionEngine: GzipEngine | undefined;
+  /** Who compresses; undefined: this thread. */
+  readonly compressPool: CompressPool | undefined;
+  /** Blocks that were compressed before; undefined: none. */
+  readonly blockCache?: BlockCache | undefined;
   /** Seconds since 1970: later times inside are set to it. Undefined: the tar stays as it is. */
   readonly epoch: number | undefined;
 }
@@ -42,14 +47,14 @@ export async function needsRewrite(
  */
 export async function convertLayer(
   layer: BaseLayer,
-  { from, to, compression, compressionLevel, epoch }: LayerConversion,
+  { from, to, compression, epoch, ...conversion }: LayerConversion,
   operation: OperationOptions,
 ): Promise<RecordedLayer> {
   const hasher = (to.hasher ?? hostHasher)("sha256");
   const original = verifiedTar(from, layer, operation);
   const tar = hashing(epoch === undefined ? original : rewriteTimes(original, epoch), hasher);
-  const blob =
-    compression === "gzip" ? gzip(tar, compressionLevel === undefined ? {} : { level: compressionLevel }) : tar;
+  const { compressionLevel: level, compressionEngine: engine, compressPool: pool, blockCache: cache } = conversion;
+  const blob = compression === "gzip" ? gzip(tar, { level, engine, pool, cache, signal: operation.signal }) : tar;
   const { digest, size } = await writeBlob(to, blob, { signal: operation.signal });
   const diffID = toDigest("sha256", hasher.digest());
   await to.label(digest, { [DIFF_ID_LABEL]: diffID });

@@ -1,3 +1,4 @@
+import type { CompressPool } from "../compress/compress-pool.ts";
 import type { ContentStore } from "../content/store.ts";
 import type { LayerOptions } from "../diff/differ.ts";
 import { type OperationOptions, type ProgressEvent, runStep } from "../progress.ts";
@@ -31,6 +32,8 @@ export interface ImageLayers {
 export interface LayerExporting extends RefBlobMaking {
   readonly snapshots: Snapshotter;
   readonly content: ContentStore;
+  /** Who compresses; undefined: this thread. */
+  readonly compressPool: CompressPool | undefined;
 }
 
 /** A way of exporting for one export. */
@@ -92,8 +95,15 @@ function layerTasks(
   { refs, base: baseRef }: RefChain,
   options: ResolvedOptions,
 ): readonly LayerTask[] {
-  const { compression, compressionLevel, sourceDateEpoch, mtimeChanges, xattrs } = options;
-  const layerOptions: LayerOptions = { compression, compressionLevel, sourceDateEpoch, mtimeChanges, xattrs };
+  const { compression, compressionLevel, compressionEngine, sourceDateEpoch, mtimeChanges, xattrs } = options;
+  const layerOptions: LayerOptions = {
+    compression,
+    compressionLevel,
+    compressionEngine,
+    sourceDateEpoch,
+    mtimeChanges,
+    xattrs,
+  };
   const makes: LayerTask["make"][] = [];
   if (base) {
     const moving = { ...exporting, from: base.content, to: exporting.content };

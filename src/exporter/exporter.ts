@@ -1,3 +1,5 @@
+import type { CompressPool } from "../compress/compress-pool.ts";
+import type { GzipEngine } from "../compress/gzip.ts";
 import type { ContentStore } from "../content/store.ts";
 import type { Differ, LayerCompression } from "../diff/differ.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
@@ -8,6 +10,7 @@ import type { Platform } from "../oci/platform.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { MetadataStore } from "../snapshots/metadata.ts";
 import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
+import type { LayerBlockCache } from "./block-cache.ts";
 import type { BaseImage, ImageConfigOptions } from "./config.ts";
 import type { FlightControl } from "./flight-control.ts";
 import type { ImagePusher, PushedImage } from "./image-pusher.ts";
@@ -25,7 +28,14 @@ export interface ExporterStores {
   readonly pusher?: ImagePusher | undefined;
   /** Where the ref → blob map is kept. Default: in memory, for the life of the exporter. */
   readonly metadata?: MetadataStore | undefined;
-  /** Default: `createDiffer({ content, hasher })`. */
+  /** Who compresses: `createCompressPool()` of `slipway/node`, `slipway/deno` or `slipway/browser`. Default: this thread. It stays open. */
+  readonly compressPool?: CompressPool | undefined;
+  /**
+   * Blocks of layers that were compressed before: a layer in which few files changed is compressed anew only around them. Default:
+   * `createBlockCache({ content, metadata })` if there is a `metadata`, and none otherwise. `false`: none.
+   */
+  readonly blockCache?: LayerBlockCache | false | undefined;
+  /** Default: `createDiffer({ content, hasher, compressPool })`. */
   readonly differ?: Differ | undefined;
   /** Default: the content store's own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
@@ -41,6 +51,8 @@ export interface ExporterOptions {
   readonly compression?: LayerCompression | undefined;
   /** gzip 0 … 9, default 6. Another level gives other bytes. */
   readonly compressionLevel?: number | undefined;
+  /** Who makes the gzip of new layers: `slipway` (default) or `fflate`. Another engine gives other bytes. */
+  readonly compressionEngine?: GzipEngine | undefined;
   /** Compresses base layers anew if they are compressed otherwise. */
   readonly forceCompression?: boolean | undefined;
   /** OCI media types (default) or Docker's. */

@@ -20,7 +20,8 @@
  * @module
  */
 
-export type { RecordedLayer } from "./blob-records.ts";
+export { type RecordedLayer, removeLostBlobRecords } from "./blob-records.ts";
+export { type BlockCacheOptions, createBlockCache, type LayerBlockCache } from "./block-cache.ts";
 export type { BaseImage, HealthcheckOptions, HistoryOptions, ImageConfigOptions } from "./config.ts";
 export { createExporter } from "./create-exporter.ts";
 export type {
@@ -45,6 +46,14 @@ export { DEFAULT_PATH } from "./runtime-config.ts";
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type {
+  BlockCache,
+  CompressPool,
+  DeflateBlockOptions,
+  DeflatedBlock,
+  DeflateLevel,
+  GzipEngine,
+} from "../compress/index.ts";
+export type {
   CommitOptions,
   ContentInfo,
   ContentProvider,
@@ -53,7 +62,7 @@ export type {
   IngestStatus,
   WriterOptions,
 } from "../content/index.ts";
-export type { Differ, Layer, LayerCompression, LayerOptions, LayerWarning } from "../diff/index.ts";
+export type { Differ, DiffOptions, Layer, LayerCompression, LayerOptions, LayerWarning } from "../diff/index.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
 export type { Image, ImageStore } from "../images/index.ts";
 export type {
@@ -74,6 +83,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   Ref,

@@ -1,3 +1,4 @@
+import { GZIP_ENGINES, type GzipEngine } from "../compress/gzip.ts";
 import type { LayerCompression } from "../diff/differ.ts";
 import { SlipwayError } from "../errors.ts";
 import { type Annotation, isAnnotationOption, parseAnnotationKey } from "./annotations.ts";
@@ -11,6 +12,7 @@ export interface ResolvedOptions {
   readonly names: readonly string[];
   readonly compression: LayerCompression;
   readonly compressionLevel: number | undefined;
+  readonly compressionEngine: GzipEngine | undefined;
   readonly forceCompression: boolean;
   readonly ociMediatypes: boolean;
   readonly annotations: readonly Annotation[];
@@ -35,6 +37,7 @@ const SPELLINGS = {
   name: "name",
   compression: "compression",
   "compression-level": "compressionLevel",
+  "compression-engine": "compressionEngine",
   "force-compression": "forceCompression",
   "oci-mediatypes": "ociMediatypes",
   "source-date-epoch": "sourceDateEpoch",
@@ -109,6 +112,7 @@ export function resolveOptions(
       value("compressionLevel") === undefined
         ? undefined
         : integerValue(option("compressionLevel"), value("compressionLevel"), 0, 9, "an integer"),
+    compressionEngine: engineOf(option("compressionEngine"), value("compressionEngine")),
     forceCompression: boolean("forceCompression", false, true),
     ociMediatypes: boolean("ociMediatypes", true, false),
     annotations,
@@ -146,8 +150,9 @@ export function resolveOptions(
       warnings.push(`Option ${option(name)} has no effect: nothing is pushed`);
     }
   }
-  if (resolved.compressionLevel !== undefined && resolved.compression === "uncompressed") {
-    warnings.push(`Option ${option("compressionLevel")} has no effect: nothing is compressed`);
+  for (const name of ["compressionLevel", "compressionEngine"] as const) {
+    if (resolved[name] === undefined || resolved.compression !== "uncompressed") continue;
+    warnings.push(`Option ${option(name)} has no effect: nothing is compressed`);
   }
   for (const warning of warnings) resolved.onWarning(warning);
   return resolved;
@@ -214,6 +219,13 @@ function compressionOf(option: string, value: unknown): LayerCompression {
     );
   }
   throw invalidOption(option, value, "gzip or uncompressed");
+}
+
+function engineOf(option: string, value: unknown): GzipEngine | undefined {
+  if (value === undefined) return undefined;
+  const known = GZIP_ENGINES.find((engine) => engine === value);
+  if (known === undefined) throw invalidOption(option, value, GZIP_ENGINES.join(" or "));
+  return known;
 }
 
 /** An empty string means "no epoch", as for BuildKit. */

@@ -211,10 +211,11 @@ function storesOf({
   content,
   images,
   differ,
+  compressPool,
   registry,
   pusher = registry,
 }: BuildOptions): Omit<ExporterStores, "snapshots"> {
-  return { content, images, differ, pusher };
+  return { content, images, differ, compressPool, pusher };
 }
 
 function platformsOf(platform: BuildOptions["platform"]): readonly Platform[] {

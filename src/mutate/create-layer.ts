@@ -1,5 +1,5 @@
 import { type ByteSource, chunksOf, concatBytes } from "../bytes.ts";
-import { decompress, detectCompression, gzip } from "../compress/index.ts";
+import { type CompressPool, decompress, detectCompression, type GzipEngine, gzip } from "../compress/index.ts";
 import type { ContentInfo, ContentStore, ContentWriter } from "../content/store.ts";
 import { DIFF_ID_LABEL } from "../diff/create-differ.ts";
 import type { Layer, LayerCompression } from "../diff/differ.ts";
@@ -20,6 +20,10 @@ export interface CreateLayerOptions extends OperationOptions {
   readonly compression?: LayerCompression | undefined;
   /** gzip 0 … 9, default 6. */
   readonly compressionLevel?: number | undefined;
+  /** Who makes the gzip, default `slipway`. Another engine gives other bytes. */
+  readonly compressionEngine?: GzipEngine | undefined;
+  /** Who compresses. Default: this thread. It stays open. */
+  readonly compressPool?: CompressPool | undefined;
   /** Default: the store's own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
 }
@@ -64,7 +68,7 @@ async function ingest(
   options: CreateLayerOptions,
   onSize: (size: number) => void,
 ): Promise<Layer> {
-  const { content, signal, compressionLevel: level, hasher = content.hasher ?? hostHasher } = options;
+  const { content, signal, hasher = content.hasher ?? hostHasher } = options;
   const chunks = chunksOf(tar);
   try {
     const first = await beginning(chunks);
@@ -92,7 +96,8 @@ async function ingest(
       for await (const _ of measured(found === "uncompressed" ? passing : decompress(passing)));
     } else {
       const plain = measured(decompress(whole));
-      const blob = wanted === "gzip" ? gzip(plain, level === undefined ? {} : { level }) : plain;
+      const { compressionLevel: level, compressionEngine: engine, compressPool: pool } = options;
+      const blob = wanted === "gzip" ? gzip(plain, { level, engine, pool, signal }) : plain;
       for await (const _ of written(blob, writer));
     }
     signal?.throwIfAborted();

@@ -1,0 +1,18 @@
+import type { DeflatedBlock } from "./compress-pool.ts";
+import type { DeflateLevel } from "./deflate/index.ts";
+
+/**
+ * Blocks that were deflated before. It never changes what comes out: a block that it has is what deflating it again would give, or
+ * it says that it has none.
+ */
+export interface BlockCache {
+  /**
+   * What the block is looked up by: a digest of its bytes, together with the level. Undefined if it is not worth keeping. The block
+   * belongs to the caller again, to be changed or moved, once this has resolved.
+   */
+  key(block: Uint8Array, level: DeflateLevel): Promise<string | undefined>;
+  /** The block of this key, verified; undefined if there is none that can be trusted. Never fails, but for an aborted signal. */
+  find(key: string, options: { readonly signal?: AbortSignal | undefined }): Promise<DeflatedBlock | undefined>;
+  /** Told of each block of a stream that has a key, in order: its deflated data begins at byte `offset` of the gzip member. */
+  note(key: string, offset: number, block: DeflatedBlock): void;
+}

@@ -1,0 +1,2 @@
+export { type BlockDeflater, createBlockDeflater } from "./deflater.ts";
+export type { DeflateLevel } from "./presets.ts";
