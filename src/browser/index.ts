@@ -71,6 +71,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   SnapshotReader,

@@ -18,7 +18,7 @@
 
 export { type CompressPoolOptions, createCompressPool } from "./compress-pool/create-compress-pool.ts";
 export { runCompressWorker } from "./compress-pool/run-compress-worker.ts";
-export type { AddDirectoryOptions } from "./directory-source.ts";
+export type { AddDirectoryOptions, AddedDirectory } from "./directory-source.ts";
 export { addDirectory } from "./directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "./directory-store.ts";
 export { openDirectoryStore, openTemporaryStore } from "./directory-store.ts";
@@ -75,6 +75,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   SnapshotReader,

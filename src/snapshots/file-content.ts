@@ -1,4 +1,4 @@
-import { type ByteSource, blobSource, chunksOf, type ReopenableSource } from "../bytes.ts";
+import { type ByteRange, type ByteSource, blobSource, chunksOf, type ReopenableSource } from "../bytes.ts";
 import type { ReferencingContentStore } from "../content/references.ts";
 import type { ContentStore } from "../content/store.ts";
 import { writeBlob } from "../content/write.ts";
@@ -7,7 +7,7 @@ import type { HasherFactory } from "../hash/hasher.ts";
 import { digestOf, EMPTY_DIGEST, hostHasher, toDigest } from "../hash/index.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
-import type { FileContent, StoredContent } from "./snapshotter.ts";
+import type { FileContent, KnownSource, StoredContent } from "./snapshotter.ts";
 
 /** Where files' contents go. */
 export interface ContentTarget {
@@ -40,6 +40,11 @@ export async function storeContent(
   { signal, onProgress }: OperationOptions = {},
 ): Promise<StoredContent> {
   signal?.throwIfAborted();
+  if (target.byReference && isKnown(content) && adopts(target.content)) {
+    const { digest, size } = content;
+    target.content.adopt(digest, content);
+    return { digest, size };
+  }
   if (onProgress === undefined) return await named(path, store(target, content, path, { signal, count: undefined }));
   const step = { id: `writing ${path}`, name: `writing ${path}` };
   return await runStep(onProgress, step, async ({ running }) => {
@@ -66,6 +71,7 @@ async function store(
   if (typeof content === "string") return await storeBytes(target, encoder.encode(content), options);
   if (content instanceof Uint8Array) return await storeBytes(target, content, options);
   if (typeof content !== "object" || content === null) throw unusable(path);
+  if (isKnown(content)) return await storeKnown(target, content, path, options);
   if ("digest" in content) return storedContent(content, path);
   const source = content instanceof Blob ? blobSource(content) : content;
   if ("open" in source) {
@@ -98,6 +104,25 @@ async function storeStream(
 ): Promise<StoredContent> {
   const info = await writeBlob(content, checked(source, size, path, count), { size, signal });
   return { digest: info.digest, size: info.size };
+}
+
+async function storeKnown(
+  target: ContentTarget,
+  source: KnownSource,
+  path: string,
+  options: StoreOptions,
+): Promise<StoredContent> {
+  const { digest, size } = source;
+  // Opened when the store asks for it: it does not if it has the blob.
+  const bytes = { size, open: (range?: ByteRange) => checked(source.open(range), size, path, options.count) };
+  try {
+    await writeBlob(target.content, bytes, { digest, size, signal: options.signal });
+    return { digest, size };
+  } catch (error) {
+    if (!isSlipwayError(error, "DIGEST_MISMATCH")) throw error;
+    await source.mistaken?.();
+    return await storeStream(target, source.open(), size, path, options);
+  }
 }
 
 async function adopt(
@@ -152,6 +177,10 @@ async function* checked(
     current += chunk.byteLength;
     count?.(current, total);
   }
+}
+
+function isKnown(content: FileContent): content is KnownSource {
+  return typeof content === "object" && content !== null && "open" in content && "digest" in content;
 }
 
 function adopts(content: ContentStore): content is ReferencingContentStore {

@@ -1,4 +1,4 @@
-import { BLOCK_SIZE, checksumOf, FIELDS, type Field, METADATA_LIMIT, paddingOf } from "./block.ts";
+import { BLOCK_SIZE, FIELDS, type Field, METADATA_LIMIT, paddingOf } from "./block.ts";
 import { checkHeader, invalid } from "./check-header.ts";
 import type { TarEntryType, TarHeader } from "./entry.ts";
 import { compareNames, encodeName } from "./names.ts";
@@ -15,18 +15,11 @@ const typeFlags: Readonly<Record<TarEntryType, number>> = {
   fifo: 0x36,
 };
 const PAX_FLAG = 0x78;
+const SLASH = 0x2f;
+/** Numbers have seven or eleven octal digits, a NUL after them; the first that does not fit. */
+const SEVEN_DIGITS = 8 ** 7;
+const ELEVEN_DIGITS = 8 ** 11;
 const MAGIC_AND_VERSION = "ustar\x0000";
-
-/** How the blocks of an entry's header are to be written. */
-export interface PreparedHeader {
-  readonly header: TarHeader;
-  /** Name as in the archive: directories end in `/`. */
-  readonly name: string;
-  /** Content of the PAX header that comes first; undefined where plain ustar says everything. */
-  readonly pax: Uint8Array | undefined;
-  /** Bytes of all header blocks, a PAX header's among them. */
-  readonly size: number;
-}
 
 /**
  * The header blocks of an entry as Go's `archive/tar` writes them: ustar where all fields fit, else a PAX header (`x`, keywords
@@ -36,43 +29,61 @@ export interface PreparedHeader {
  *   ends in `/` though it is no directory; `INVALID_ARGUMENT` for any other field out of its range or a PAX header over 1 MiB
  */
 export function encodeHeader(header: TarHeader): Uint8Array {
-  const prepared = prepareHeader(header);
-  const blocks = new Uint8Array(prepared.size);
-  writeHeader(prepared, blocks, 0);
+  const pax = paxOf(header);
+  const blocks = new Uint8Array(headerSize(pax));
+  writeHeader(header, pax, blocks, 0);
   return blocks;
 }
 
-/** Checks the header and decides what blocks it needs. Throws as {@link encodeHeader} does. */
-export function prepareHeader(header: TarHeader): PreparedHeader {
+/**
+ * Checks the header and says what its PAX header contains; undefined where plain ustar says everything, which is what costs
+ * nothing: of a layer's million entries hardly one needs more. Throws as {@link encodeHeader} does.
+ */
+export function paxOf(header: TarHeader): Uint8Array | undefined {
   checkHeader(header);
-  const name = header.type === "directory" && !header.name.endsWith("/") ? `${header.name}/` : header.name;
-  if (fitsUstar(header, name)) return { header, name, pax: undefined, size: BLOCK_SIZE };
-  const pax = encodeRecords(header, name);
-  return { header, name, pax, size: 2 * BLOCK_SIZE + pax.byteLength + paddingOf(pax.byteLength) };
+  const name = archiveName(header);
+  return fitsUstar(header, name) ? undefined : encodeRecords(header, name);
 }
 
-/** Writes the blocks to `target` from `at` on, where `prepared.size` bytes must be zero. */
-export function writeHeader({ header, name, pax }: PreparedHeader, target: Uint8Array, at: number): void {
+/** Bytes of all blocks of a header, those of its PAX header among them. */
+export function headerSize(pax: Uint8Array | undefined): number {
+  return pax === undefined ? BLOCK_SIZE : 2 * BLOCK_SIZE + pax.byteLength + paddingOf(pax.byteLength);
+}
+
+/** Writes the blocks to `target` from `at` on, where {@link headerSize} bytes must be zero. `pax` is what {@link paxOf} gave. */
+export function writeHeader(header: TarHeader, pax: Uint8Array | undefined, target: Uint8Array, at: number): void {
+  const name = archiveName(header);
   let block = at;
   if (pax !== undefined) {
     writePaxBlock(name, pax.byteLength, target, block);
     target.set(pax, block + BLOCK_SIZE);
     block += BLOCK_SIZE + pax.byteLength + paddingOf(pax.byteLength);
   }
+  // Each field gives the sum of its bytes: a second pass over the block would cost more than writing it.
+  let sum = 0;
   const split = pax === undefined ? splitName(name) : 0;
-  writeText(target, block, FIELDS.name, asciiOf(split > 0 ? name.slice(split + 1) : name));
-  if (split > 0) writeText(target, block, FIELDS.prefix, name.slice(0, split));
-  writeText(target, block, FIELDS.linkName, asciiOf(header.linkName ?? ""));
-  writeOctal(target, block, FIELDS.mode, header.mode);
-  writeOctal(target, block, FIELDS.uid, header.uid);
-  writeOctal(target, block, FIELDS.gid, header.gid);
-  writeOctal(target, block, FIELDS.size, header.size);
-  writeOctal(target, block, FIELDS.mtime, header.mtime);
-  writeText(target, block, FIELDS.userName, asciiOf(header.userName ?? ""));
-  writeText(target, block, FIELDS.groupName, asciiOf(header.groupName ?? ""));
-  writeNumber(target, block, FIELDS.deviceMajor, header.deviceMajor ?? 0);
-  writeNumber(target, block, FIELDS.deviceMinor, header.deviceMinor ?? 0);
-  finishBlock(target, block, typeFlags[header.type]);
+  if (pax !== undefined) sum += writeText(target, block, FIELDS.name, asciiOf(name));
+  else if (split === 0) sum += writeChars(target, block + FIELDS.name.at, name, 0, name.length);
+  else {
+    sum += writeChars(target, block + FIELDS.name.at, name, split + 1, name.length);
+    sum += writeChars(target, block + FIELDS.prefix.at, name, 0, split);
+  }
+  if (header.linkName !== undefined) sum += writeText(target, block, FIELDS.linkName, asciiOf(header.linkName));
+  sum += writeOctal(target, block, FIELDS.mode, header.mode);
+  sum += writeOctal(target, block, FIELDS.uid, header.uid);
+  sum += writeOctal(target, block, FIELDS.gid, header.gid);
+  sum += writeOctal(target, block, FIELDS.size, header.size);
+  sum += writeOctal(target, block, FIELDS.mtime, header.mtime);
+  if (header.userName !== undefined) sum += writeText(target, block, FIELDS.userName, asciiOf(header.userName));
+  if (header.groupName !== undefined) sum += writeText(target, block, FIELDS.groupName, asciiOf(header.groupName));
+  sum += writeNumber(target, block, FIELDS.deviceMajor, header.deviceMajor ?? 0);
+  sum += writeNumber(target, block, FIELDS.deviceMinor, header.deviceMinor ?? 0);
+  finishBlock(target, block, typeFlags[header.type], sum);
+}
+
+/** The name as in the archive: a directory's ends in `/`. */
+function archiveName({ name, type }: TarHeader): string {
+  return type === "directory" && !name.endsWith("/") ? `${name}/` : name;
 }
 
 function fitsUstar(header: TarHeader, name: string): boolean {
@@ -133,22 +144,21 @@ function writePaxBlock(name: string, size: number, target: Uint8Array, block: nu
   const slash = name.lastIndexOf("/");
   const path = asciiOf(cleanPath(`${name.slice(0, slash + 1)}PaxHeaders.0/${name.slice(slash + 1)}`));
   const field = path.slice(0, FIELDS.name.size).replace(/\/+$/, "");
-  writeText(target, block, FIELDS.name, field);
-  writeOctal(target, block, FIELDS.mode, 0);
-  writeOctal(target, block, FIELDS.uid, 0);
-  writeOctal(target, block, FIELDS.gid, 0);
-  writeOctal(target, block, FIELDS.size, size);
-  writeOctal(target, block, FIELDS.mtime, 0);
-  finishBlock(target, block, PAX_FLAG);
+  let sum = writeText(target, block, FIELDS.name, field);
+  sum += writeOctal(target, block, FIELDS.mode, 0);
+  sum += writeOctal(target, block, FIELDS.uid, 0);
+  sum += writeOctal(target, block, FIELDS.gid, 0);
+  sum += writeOctal(target, block, FIELDS.size, size);
+  sum += writeOctal(target, block, FIELDS.mtime, 0);
+  finishBlock(target, block, PAX_FLAG, sum);
 }
 
-function finishBlock(target: Uint8Array, block: number, flag: number): void {
+/** @param sum of all bytes that the block has so far */
+function finishBlock(target: Uint8Array, block: number, flag: number, sum: number): void {
   target[block + FIELDS.type.at] = flag;
-  for (let i = 0; i < MAGIC_AND_VERSION.length; i++) {
-    target[block + FIELDS.magic.at + i] = MAGIC_AND_VERSION.charCodeAt(i);
-  }
-  // Six digits, NUL, space: the field alone of all is written like this.
-  writeDigits(target, block + FIELDS.checksum.at, 6, checksumOf(target, block).unsigned);
+  const magic = writeChars(target, block + FIELDS.magic.at, MAGIC_AND_VERSION, 0, MAGIC_AND_VERSION.length);
+  // Six digits, NUL, space: the field alone of all is written like this. It is summed as if it were eight spaces.
+  writeDigits(target, block + FIELDS.checksum.at, 6, sum + flag + magic + 8 * 0x20);
   target[block + FIELDS.checksum.at + 7] = 0x20;
 }
 
@@ -188,42 +198,64 @@ function fitsText(field: Field, text: string | undefined): boolean {
 }
 
 function fitsOctal(field: Field, value: number): boolean {
-  return value >= 0 && value < 8 ** (field.size - 1);
+  return value >= 0 && value < (field.size === 8 ? SEVEN_DIGITS : ELEVEN_DIGITS);
 }
 
-/** Writes ASCII text, cut at the field's end. */
-function writeText(target: Uint8Array, block: number, { at, size }: Field, text: string): void {
+/** Writes ASCII text, cut at the field's end. @returns the sum of its bytes */
+function writeText(target: Uint8Array, block: number, { at, size }: Field, text: string): number {
   const start = block + at;
-  const length = Math.min(text.length, size);
-  for (let i = 0; i < length; i++) target[start + i] = text.charCodeAt(i);
+  const sum = writeChars(target, start, text, 0, Math.min(text.length, size));
+  if (text.length <= size || text.charAt(size - 1) !== "/") return sum;
   // Cut right after a slash, the name of a file would look like that of a directory.
-  if (text.length > size && text.charAt(size - 1) === "/") {
-    target[start + text.slice(0, size - 1).replace(/\/+$/, "").length] = 0;
-  }
+  target[start + text.slice(0, size - 1).replace(/\/+$/, "").length] = 0;
+  return sum - SLASH;
 }
 
-/** Writes digits and a NUL; zeros for what does not fit, as the PAX header has it then. */
-function writeOctal(target: Uint8Array, block: number, field: Field, value: number): void {
-  writeDigits(target, block + field.at, field.size - 1, fitsOctal(field, value) ? value : 0);
+/** Writes the ASCII characters of a text from `from` up to `to`. @returns the sum of the bytes */
+function writeChars(target: Uint8Array, at: number, text: string, from: number, to: number): number {
+  let sum = 0;
+  for (let i = from; i < to; i++) {
+    const character = text.charCodeAt(i);
+    target[at + i - from] = character;
+    sum += character;
+  }
+  return sum;
 }
 
-function writeNumber(target: Uint8Array, block: number, field: Field, value: number): void {
-  if (fitsOctal(field, value)) {
-    writeOctal(target, block, field, value);
-    return;
-  }
+/** Writes digits and a NUL; zeros for what does not fit, as the PAX header has it then. @returns the sum of the bytes */
+function writeOctal(target: Uint8Array, block: number, field: Field, value: number): number {
+  return writeDigits(target, block + field.at, field.size - 1, fitsOctal(field, value) ? value : 0);
+}
+
+function writeNumber(target: Uint8Array, block: number, field: Field, value: number): number {
+  if (fitsOctal(field, value)) return writeOctal(target, block, field, value);
+  let sum = 0x80;
   let rest = value;
   for (let i = block + field.at + field.size - 1; i > block + field.at; i--) {
-    target[i] = rest % 256;
+    const byte = rest % 256;
+    target[i] = byte;
+    sum += byte;
     rest = Math.floor(rest / 256);
   }
   target[block + field.at] = 0x80;
+  return sum;
 }
 
-function writeDigits(target: Uint8Array, at: number, count: number, value: number): void {
-  let rest = value;
+function writeDigits(target: Uint8Array, at: number, count: number, value: number): number {
+  let sum = 0;
+  // Sizes and times go beyond 32 bits; all other numbers are digits of the low part alone.
+  let low = value % 0x40000000;
+  let high = (value - low) / 0x40000000;
   for (let i = at + count - 1; i >= at; i--) {
-    target[i] = 0x30 + (rest % 8);
-    rest = Math.floor(rest / 8);
+    const digit = 0x30 + (low & 7);
+    target[i] = digit;
+    sum += digit;
+    low >>>= 3;
+    // Ten digits are in the low part.
+    if (at + count - i === 10) {
+      low = high;
+      high = 0;
+    }
   }
+  return sum;
 }

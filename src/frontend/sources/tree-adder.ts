@@ -1,12 +1,13 @@
 import { LayerDirectory } from "../../diff/layer-directory.ts";
 import { setAttributes } from "../../diff/set-attributes.ts";
 import { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "../../errors.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { type ProgressEvent, runStep, type StepReporter } from "../../progress.ts";
 import { DEFAULT_ATTRIBUTES } from "../../snapshots/attributes.ts";
 import { type Leaf, specialNode, symlinkNode } from "../../snapshots/node.ts";
 import { joinPath, splitPath } from "../../snapshots/path.ts";
 import { pathOf, resolve } from "../../snapshots/resolve.ts";
-import type { FileContent, WritableSnapshot } from "../../snapshots/snapshotter.ts";
+import type { FileContent, KnownSource, WritableSnapshot } from "../../snapshots/snapshotter.ts";
 import type { DirectoryNode, NodeAttributes } from "../../snapshots/tree.ts";
 import { checkNames, entryNames } from "./entry-name.ts";
 import { HardLinks } from "./hard-links.ts";
@@ -23,11 +24,14 @@ export type SourceNode =
   | {
       readonly type: "file";
       readonly attributes: NodeAttributes;
+      /** If all files' contents are {@link KnownSource}s the step counts as cached. */
       readonly content: FileContent;
       /** Bytes. */
       readonly size: number;
       /** Called when it is written; what it throws ends all. */
       readonly written?: () => void;
+      /** Called then with the digest of its content. */
+      readonly hashed?: ((digest: Digest) => void) | undefined;
     }
   | {
       readonly type: "symlink";
@@ -126,6 +130,8 @@ export class TreeAdder {
   #made = 0;
   #size = 0;
   #written = 0;
+  #files = 0;
+  #cached = 0;
 
   /**
    * @param before what the snapshot has so far, `dest` among it
@@ -189,6 +195,7 @@ export class TreeAdder {
   async finish(): Promise<AddedEntries> {
     await this.#pool.finish();
     await this.#links.make();
+    if (this.#files > 0 && this.#cached === this.#files) this.#report.cached();
     return { entries: this.#entries, size: this.#size };
   }
 
@@ -327,6 +334,15 @@ export class TreeAdder {
     if (this.#size > sizeLimit)
       throw this.#limit(`${doing}: the files have more than the ${sizeLimit} bytes that they may`);
     const attributes = wantedAttributes(this.#options, node.attributes);
+    this.#files++;
+    if (isKnown(node.content)) {
+      this.#cached++;
+      this.#written += node.size;
+      // Next to nothing is done: not worth a place in the pool, nor an event.
+      await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal });
+      node.written?.();
+      return;
+    }
     const write = async (): Promise<void> => {
       let counted = 0;
       const count = (current: number): void => {
@@ -339,6 +355,10 @@ export class TreeAdder {
       await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal, onProgress });
       node.written?.();
       count(node.size);
+      if (node.hashed !== undefined) {
+        const written = (await this.#work.lstat(path)).node;
+        if (written.type === "file") node.hashed(written.content);
+      }
     };
     if (this.#kind.sequential === true) await write();
     else await this.#pool.start(write);
@@ -404,6 +424,10 @@ export class TreeAdder {
   #limit(message: string): SlipwayError {
     return new SlipwayError(this.#kind.limitCode ?? "OUT_OF_RANGE", message);
   }
+}
+
+function isKnown(content: FileContent): content is KnownSource {
+  return typeof content === "object" && content !== null && "open" in content && "digest" in content;
 }
 
 // What the source brings is only looked at for being a symlink or something else.
