@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { ConfigWords } from "../frontend/index.ts";
 import { collect } from "./collect.ts";
-import { INSECURE } from "./common-flags.ts";
+import { CACHE_DIR, INSECURE } from "./common-flags.ts";
 
 /** The flags of `slipway build` as commander has them. */
 export interface BuildFlags extends ConfigWords {
@@ -24,6 +24,9 @@ export interface BuildFlags extends ConfigWords {
   readonly iidfile?: string;
   readonly progress: string;
   readonly store?: string;
+  /** False: `--no-cache`. */
+  readonly cache: boolean;
+  readonly cacheDir?: string;
   readonly quiet?: boolean;
 }
 
@@ -70,6 +73,8 @@ export function addBuildFlags(command: Command): Command {
     .option("--iidfile <file>", "write the image ID")
     .option("--insecure", INSECURE)
     .option("--store <dir>", "store for images and layers (default: $SLIPWAY_STORE, or the user's)")
+    .option("--cache-dir <dir>", CACHE_DIR)
+    .option("--no-cache", "read, compress and make everything anew, and keep nothing for the next build")
     .option("--progress <mode>", "auto, plain, tty or rawjson", "auto")
     .option("-q, --quiet", "print just the image ID, on stdout");
 }

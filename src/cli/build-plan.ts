@@ -4,6 +4,7 @@ import { SlipwayError } from "../index.ts";
 import { type Platform, parsePlatform, parseReference } from "../oci/index.ts";
 import { annotationKeys } from "./annotation-option.ts";
 import type { BuildFlags } from "./build-flags.ts";
+import { type CachePlace, cachePlace } from "./cache-directory.ts";
 import type { CliContext } from "./context.ts";
 import { defaultStore } from "./host-paths.ts";
 import { type ImageArgument, parseImageArgument } from "./image-argument.ts";
@@ -30,6 +31,8 @@ export interface BuildPlan {
   readonly xattrs: boolean;
   /** Where blobs and names go; undefined: nowhere that stays. */
   readonly store: string | undefined;
+  /** Where earlier builds have left what makes this one quick; undefined: everything is made anew. */
+  readonly cache: CachePlace | undefined;
   /** Where a name given to `--from` is looked up, and unfinished uploads are remembered. */
   readonly namedImages: string;
   /** Plain http to any registry. */
@@ -71,6 +74,7 @@ export function planBuild(directory: string, flags: BuildFlags, context: CliCont
     preserveMtime: flags.preserveMtime === true,
     xattrs: flags.xattrs,
     store: storeOf(flags, output, context),
+    cache: cacheOf(flags, context),
     namedImages: flags.store ?? defaultStore(context.env),
     insecure: flags.insecure === true,
     metadataFile: flags.metadataFile,
@@ -134,6 +138,12 @@ function exporterOptionsOf(
 function platformsOf(values: readonly string[] | undefined): readonly Platform[] {
   const texts = (values ?? []).flatMap((value) => value.split(",")).map((text) => text.trim());
   return texts.map((text) => parsePlatform(text, linuxPlatform()));
+}
+
+function cacheOf({ cache, cacheDir }: BuildFlags, { env }: CliContext): BuildPlan["cache"] {
+  if (cache) return cachePlace(cacheDir, env);
+  if (cacheDir === undefined) return undefined;
+  throw new SlipwayError("INVALID_OPTION", "Cannot use --cache-dir together with --no-cache: give one of them");
 }
 
 function storeOf(flags: BuildFlags, output: Output, { env }: CliContext): string | undefined {

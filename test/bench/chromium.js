@@ -2,7 +2,6 @@
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
 import { join, resolve } from "node:path";
-import { Readable } from "node:stream";
 import { runnerImport } from "vite";
 import { judgeSpeed, leaveOut } from "./goals.js";
 import { MB, median, speedup } from "./measure.js";
@@ -13,37 +12,29 @@ const root = resolve(import.meta.dirname, "../..");
 /** @typedef {import("./chromium/measure.ts").ChromiumRound} ChromiumRound */
 
 /**
- * Serves to pages of other origins.
- * @param {Readonly<Record<string, () => import("node:stream").Readable>>} routes
+ * Serves a file to pages of other origins.
+ * @param {string} path
  */
-async function serve(routes) {
-  const server = createServer((request, response) => {
+async function serve(path) {
+  const server = createServer((_, response) => {
     response.setHeader("access-control-allow-origin", "*");
-    const route = routes[request.url ?? ""];
-    if (route === undefined) response.writeHead(404).end();
-    else route().pipe(response);
+    createReadStream(path).pipe(response);
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", () => done(undefined)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   return { origin: `http://127.0.0.1:${port}`, close: () => server.close() };
 }
 
-/**
- * @param {string} path in the tests
- */
-async function importTest(path) {
-  const { module } = await runnerImport(join(root, "test", path), { root, configFile: false, logLevel: "error" });
-  return module;
-}
-
 /** @param {import("./main.js").Bench} bench */
 export async function benchChromium({ set, rounds }) {
   const { path, bytes: size, label } = set.sample("node_modules");
-  const all = /** @type {typeof import("../engines/index.ts")} */ (await importTest("engines/index.ts"));
-  const bundler = /** @type {typeof import("../support/bundle-text.ts")} */ (
-    await importTest("support/bundle-text.ts")
-  );
-  const engines = all.engines.filter(({ name }) => name === "Chromium" || name === "Node");
+  /** @type {{ module: typeof import("../engines/index.ts") }} */
+  const { module } = await runnerImport(join(root, "test/engines/index.ts"), {
+    root,
+    configFile: false,
+    logLevel: "error",
+  });
+  const engines = module.engines.filter(({ name }) => name === "Chromium" || name === "Node");
   heading(`Chromium and Node, ${label}, median of ${rounds}`);
   const absent = engines.find(({ missing }) => missing !== undefined);
   if (absent !== undefined) {
@@ -51,25 +42,16 @@ export async function benchChromium({ set, rounds }) {
     leaveOut("chromiumExport", "Node", `no ${absent.missing}`);
     return;
   }
-  const directory = join(root, "test/bench/chromium");
-  const workers = {
-    Chromium: await bundler.bundleModule(join(directory, "page-worker.ts")),
-    Node: await bundler.bundleProgram(join(directory, "process-worker.ts")),
-  };
-  const server = await serve({
-    "/tar": () => createReadStream(path),
-    "/Chromium": () => Readable.from([workers.Chromium]),
-    "/Node": () => Readable.from([workers.Node]),
-  });
+  const server = await serve(path);
   /** @type {Map<string, { version: string, rounds: ChromiumRound[] }>} */
   const found = new Map();
   try {
     for (let round = 1; round <= rounds; round++) {
       for (const engine of engines) {
         // Each round is a fresh process, so that the engines take turns.
-        const { version, value } = await engine.run(directory, {
-          argument: { tar: `${server.origin}/tar`, worker: `${server.origin}/${engine.name}` },
-          policy: `default-src 'self'; worker-src blob:; connect-src 'self' ${server.origin}`,
+        const { version, value } = await engine.run(join(root, "test/bench/chromium"), {
+          argument: { address: server.origin },
+          policy: `default-src 'self'; connect-src 'self' ${server.origin}`,
         });
         const before = found.get(engine.name)?.rounds ?? [];
         found.set(engine.name, { version, rounds: [...before, /** @type {ChromiumRound} */ (value)] });

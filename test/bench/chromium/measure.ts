@@ -5,9 +5,7 @@ import { addTar, build, createMemoryContentStore } from "../../../src/index.ts";
 /** Where the input is. */
 export interface ChromiumArgument {
   /** URL of a tar. */
-  readonly tar: string;
-  /** URL of the program of a worker for this engine. */
-  readonly worker: string;
+  readonly address: string;
 }
 
 /** One round: seconds, and bytes of output. */
@@ -29,10 +27,10 @@ const WARM_UP = 4 * 1024 * 1024;
 
 /** Measures once. */
 export async function measure(
-  { tar }: ChromiumArgument,
+  { address }: ChromiumArgument,
   openPool: (options: { readonly workers: number; readonly onWarning: (message: string) => void }) => CompressPool,
 ): Promise<ChromiumRound> {
-  const bytes = new Uint8Array(await (await fetch(tar)).arrayBuffer());
+  const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());
   let warning: string | undefined;
   const pool = openPool({
     workers: WORKERS,
