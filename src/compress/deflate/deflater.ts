@@ -1,8 +1,10 @@
 import { BlockSplitter } from "./block-splitter.ts";
 import { BlockWriter } from "./block-writer.ts";
+import { FastParser } from "./fast-parser.ts";
 import { IncompressibleDetector } from "./incompressible.ts";
-import { LOOKAHEAD, MatchFinder } from "./match-finder.ts";
-import { parse } from "./parser.ts";
+import { LazyParser } from "./lazy-parser.ts";
+import { LOOKAHEAD } from "./match-finder.ts";
+import type { Parser } from "./parser.ts";
 import { type DeflateLevel, PRESETS, type Preset } from "./presets.ts";
 import { Sequences } from "./sequences.ts";
 import { Statistics } from "./statistics.ts";
@@ -31,7 +33,7 @@ const MOST_SEQUENCES = 65536;
 
 class Deflater implements BlockDeflater {
   readonly #preset: Preset;
-  readonly #finder = new MatchFinder();
+  readonly #parser: Parser;
   readonly #sequences: Sequences;
   readonly #writer = new BlockWriter();
   readonly #splitter = new BlockSplitter();
@@ -45,6 +47,7 @@ class Deflater implements BlockDeflater {
 
   constructor(preset: Preset) {
     this.#preset = preset;
+    this.#parser = preset.parser === "fast" ? new FastParser(preset) : new LazyParser(preset);
     // Each match takes three bytes at least.
     this.#sequences = new Sequences(MOST_SEQUENCES + Math.ceil(preset.piece / 3) + 2);
   }
@@ -88,7 +91,7 @@ class Deflater implements BlockDeflater {
     this.#input.set(block);
     // What is left of an earlier block must not show.
     this.#input.fill(0, size, size + LOOKAHEAD);
-    this.#finder.reset(this.#view, size);
+    this.#parser.reset(this.#input, this.#view, size);
     this.#detector.reset();
     this.#block.clear();
     this.#sequences.used = 0;
@@ -109,7 +112,7 @@ class Deflater implements BlockDeflater {
       }
       piece.clear();
     }
-    return parse(this.#input, this.#finder, this.#sequences, piece, this.#preset, from, until);
+    return this.#parser.parse(from, until, this.#sequences, piece);
   }
 
   #splits(): boolean {
