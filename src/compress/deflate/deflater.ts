@@ -37,7 +37,7 @@ class Deflater implements BlockDeflater {
   readonly #sequences: Sequences;
   readonly #writer = new BlockWriter();
   readonly #splitter = new BlockSplitter();
-  readonly #detector = new IncompressibleDetector(this.#splitter);
+  readonly #detector: IncompressibleDetector;
   /** Of the block that grows, */
   #block = new Statistics();
   /** and of the piece that comes after it. */
@@ -47,6 +47,7 @@ class Deflater implements BlockDeflater {
 
   constructor(preset: Preset) {
     this.#preset = preset;
+    this.#detector = new IncompressibleDetector(this.#splitter, preset.piece);
     this.#parser = preset.parser === "fast" ? new FastParser(preset) : new LazyParser(preset);
     // Each match takes three bytes at least.
     this.#sequences = new Sequences(MOST_SEQUENCES + Math.ceil(preset.piece / 3) + 2);
@@ -107,6 +108,7 @@ class Deflater implements BlockDeflater {
     if (this.#detector.suspects) {
       piece.countBytes(this.#input, from, until);
       if (this.#detector.isFlat(piece, until - from)) {
+        if (this.#detector.nearsProbe) this.#parser.remember(from, until);
         this.#sequences.add(until - from, 0);
         return until;
       }

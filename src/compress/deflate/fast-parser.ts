@@ -33,6 +33,12 @@ export class FastParser implements Parser {
     this.#positions.fill(-1);
   }
 
+  remember(from: number, until: number): void {
+    const { stride } = this.#preset;
+    // Words are read beyond the end of the piece, and zeros after that of the input.
+    for (let at = from; at < until; at += stride) this.#positions[hashOf(this.#view, at)] = at;
+  }
+
   parse(from: number, until: number, sequences: Sequences, statistics: Statistics): number {
     const input = this.#input;
     const view = this.#view;

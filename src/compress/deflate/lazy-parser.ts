@@ -32,6 +32,10 @@ export class LazyParser implements Parser {
     this.#finder.reset(view, size);
   }
 
+  remember(from: number, until: number): void {
+    this.#finder.index(from, until);
+  }
+
   parse(from: number, until: number, sequences: Sequences, statistics: Statistics): number {
     const finder = this.#finder;
     const input = this.#input;

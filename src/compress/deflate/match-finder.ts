@@ -119,7 +119,7 @@ export class MatchFinder {
 
   /**
    * The longest match at a position that has been indexed.
-   * @param first the position before in the chain, which the caller has looked up: most have none, and need no call
+   * @param first the position before in the chain, which the caller has looked up, as many have none within the window
    * @param longerThan what the match must be longer than, 3 at least
    * @param depth most candidates that are looked at
    * @param nice a length at which to stop

@@ -6,6 +6,9 @@ export interface Parser {
   /** Takes an input of so many bytes, which has zeros after its end. Nothing of an earlier one has an influence. */
   reset(input: Uint8Array, view: DataView, size: number): void;
 
+  /** Takes note of a piece that is not parsed, so that matches can be found in it. */
+  remember(from: number, until: number): void;
+
   /**
    * Parses a piece.
    * @param sequences what is found is added to
