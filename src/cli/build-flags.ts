@@ -22,6 +22,7 @@ export interface BuildFlags extends ConfigWords {
   readonly insecure?: boolean;
   readonly metadataFile?: string;
   readonly iidfile?: string;
+  readonly jobs?: string;
   readonly progress: string;
   readonly store?: string;
   /** False: `--no-cache`. */
@@ -75,6 +76,7 @@ export function addBuildFlags(command: Command): Command {
     .option("--store <dir>", "store for images and layers (default: $SLIPWAY_STORE, or the user's)")
     .option("--cache-dir <dir>", CACHE_DIR)
     .option("--no-cache", "read, compress and make everything anew, and keep nothing for the next build")
+    .option("-j, --jobs <number>", "compress that many blocks at once, in threads (default: one for each processor)")
     .option("--progress <mode>", "auto, plain, tty or rawjson", "auto")
     .option("-q, --quiet", "print just the image ID, on stdout");
 }
