@@ -86,7 +86,10 @@ async function buildIn(
     const snapshots = createSnapshotter({ content, hasher: nodeHasher, sources: "reference" });
     // Without its records nothing is found made.
     const metadata = plan.cache === undefined ? undefined : stores.metadata;
-    const exporter = createExporter({ ...stores, metadata, content, snapshots, pusher: registry, hasher: nodeHasher });
+    // A store that vanishes with the build has nothing from earlier times, and keeps nothing for later ones.
+    const blockCache = plan.store === undefined ? false : undefined;
+    const hasher = nodeHasher;
+    const exporter = createExporter({ ...stores, metadata, blockCache, content, snapshots, pusher: registry, hasher });
     let files = { files: 0, unread: 0 };
     const from = await base?.source.resolve({ signal, onProgress });
     const image = await build({
