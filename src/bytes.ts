@@ -12,6 +12,12 @@ export interface ReopenableSource {
    * @param range `offset` and `length` in bytes, within the size
    */
   open(range?: ByteRange): AsyncIterable<Uint8Array>;
+  /**
+   * All bytes as one array, at once where nothing has to be waited for; else as a promise. For sources that are small: it spares what
+   * a stream costs, which for a file of some KiB is more than reading it. Fails as `open` does, by throwing or by rejecting. Absent where
+   * `open` is as quick.
+   */
+  readWhole?(): Uint8Array | Promise<Uint8Array>;
 }
 
 /** A part of a blob, in bytes. */
@@ -170,6 +176,7 @@ export function bytesSource(bytes: Uint8Array): ReopenableSource {
       const part = bytes.subarray(offset, length === undefined ? undefined : offset + length);
       if (part.byteLength > 0) yield part;
     },
+    readWhole: () => bytes,
   };
 }
 
@@ -179,6 +186,7 @@ export function blobSource(blob: Blob): ReopenableSource {
     size: blob.size,
     open: ({ offset = 0, length } = {}) =>
       chunksOf(blob.slice(offset, length === undefined ? blob.size : offset + length).stream()),
+    readWhole: async () => new Uint8Array(await blob.arrayBuffer()),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { ByteRange } from "../bytes.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
+import type { OperationOptions } from "../progress.ts";
 import type { Lease } from "./leases.ts";
 import type { CommitOptions, ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "./store.ts";
 
@@ -47,8 +48,16 @@ class LeasedStore implements ContentStore {
     return this.#store.delete(digest);
   }
 
-  open(digest: Digest, range?: ByteRange): AsyncIterable<Uint8Array> {
-    return this.#store.open(digest, range);
+  open(digest: Digest, range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array> {
+    return this.#store.open(digest, range, options);
+  }
+
+  readWhole(
+    digest: Digest,
+    limit: number,
+    options?: OperationOptions,
+  ): Uint8Array | Promise<Uint8Array | undefined> | undefined {
+    return this.#store.readWhole?.(digest, limit, options);
   }
 
   status(ref: string): Promise<IngestStatus> {

@@ -1,4 +1,4 @@
-import type { ByteRange } from "../bytes.ts";
+import { type ByteRange, concatBytes } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { hostHasher } from "../hash/index.ts";
@@ -113,6 +113,11 @@ class MemoryContentStore implements ContentStore {
     const { data } = this.#blob(digest);
     const { start, end } = resolveRange(data.size, range, `blob ${digest}`);
     yield* data.read(start, end);
+  }
+
+  readWhole(digest: Digest, limit: number): Uint8Array | undefined {
+    const { data } = this.#blob(digest);
+    return data.size > limit ? undefined : concatBytes([...data.read(0, data.size)]);
   }
 
   async writer(options: WriterOptions): Promise<ContentWriter> {

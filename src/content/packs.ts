@@ -4,6 +4,7 @@ import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { Hasher, HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
+import type { OperationOptions } from "../progress.ts";
 import { randomName } from "../random.ts";
 import { mergeLabels } from "./labels.ts";
 import { resolveRange } from "./range.ts";
@@ -91,6 +92,14 @@ class Pack {
       yield block.slice(start, end);
       at += end - start;
     }
+  }
+
+  /** For small blobs: all bytes in one array. */
+  async readWhole(offset: number, length: number): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.read(offset, length)) chunks.push(chunk);
+    const [only] = chunks;
+    return only !== undefined && chunks.length === 1 ? only : concatBytes(chunks);
   }
 
   async discard(): Promise<void> {
@@ -213,6 +222,16 @@ class UnpackedStore implements ContentStore {
     }
     const { start, end } = resolveRange(packed.size, range, `blob ${digest}`);
     yield* packed.pack.read(packed.offset + start, end - start);
+  }
+
+  readWhole(
+    digest: Digest,
+    limit: number,
+    options?: OperationOptions,
+  ): Uint8Array | Promise<Uint8Array | undefined> | undefined {
+    const packed = this.#packs.entries.get(digest);
+    if (packed === undefined) return this.#store.readWhole?.(digest, limit, options);
+    return packed.size > limit ? undefined : packed.pack.readWhole(packed.offset, packed.size);
   }
 
   writer(options: WriterOptions): Promise<ContentWriter> {

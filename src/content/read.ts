@@ -1,7 +1,7 @@
 import { readAll } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory, StreamHasher } from "../hash/hasher.ts";
-import { hostHasher, toDigest } from "../hash/index.ts";
+import { digestOf, hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, type DigestAlgorithm, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import type { ProgressListener } from "../progress.ts";
 import { verifiesItself } from "./references.ts";
@@ -59,17 +59,62 @@ export async function* readBlob(
     yield chunk;
   }
   options.signal?.throwIfAborted();
-  if (blob.size !== undefined && size !== blob.size) {
-    throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it has ${size} bytes instead of ${blob.size}`);
-  }
-  if (hasher === undefined) return;
-  const actual = toDigest(algorithm, await hasher.digest());
-  if (actual !== digest) {
-    throw new SlipwayError(
-      "DIGEST_MISMATCH",
-      `Cannot read blob ${digest}: its content is corrupt (it has digest ${actual})`,
-    );
-  }
+  checkSize(blob, size);
+  if (hasher !== undefined) checkDigest(digest, toDigest(algorithm, await hasher.digest()));
+}
+
+/**
+ * A small blob whole, verified as by {@link readBlob}: at once where the store has its bytes without waiting. What a stream costs per
+ * blob is spared, so that a hundred thousand small files are read at the speed of their bytes.
+ * @param limit most bytes that are taken in
+ * @returns undefined where {@link readBlob} is the way: the blob is longer than `limit`, or the store has no quicker one
+ * @throws SlipwayError as {@link readBlob} does, at once or by rejecting
+ */
+export function readWholeBlob(
+  store: ContentProvider,
+  blob: BlobReference,
+  limit: number,
+  options: ReadBlobOptions = {},
+): Uint8Array | Promise<Uint8Array | undefined> | undefined {
+  if (store.readWhole === undefined) return undefined;
+  const digest = parseDigest(blob.digest);
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const verified = (bytes: Uint8Array): Uint8Array | Promise<Uint8Array> => {
+    checkSize(blob, bytes.byteLength);
+    if (verifiesItself(store, digest)) return bytes;
+    const algorithm = digestAlgorithm(digest);
+    if (options.hasher === undefined && store.verifier !== undefined) {
+      return verifiedBy(store.verifier(algorithm), digest, bytes);
+    }
+    checkDigest(digest, digestOf(bytes, options.hasher ?? store.hasher, algorithm));
+    return bytes;
+  };
+  const read = store.readWhole(digest, limit, { signal, onProgress });
+  if (read === undefined || read instanceof Uint8Array) return read && verified(read);
+  return read.then((bytes) => {
+    signal?.throwIfAborted();
+    return bytes && verified(bytes);
+  });
+}
+
+async function verifiedBy(engine: StreamHasher, digest: Digest, bytes: Uint8Array): Promise<Uint8Array> {
+  await engine.update(bytes);
+  checkDigest(digest, toDigest(digestAlgorithm(digest), await engine.digest()));
+  return bytes;
+}
+
+function checkSize({ digest, size: expected }: BlobReference, size: number): void {
+  if (expected === undefined || size === expected) return;
+  throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it has ${size} bytes instead of ${expected}`);
+}
+
+function checkDigest(digest: Digest, actual: Digest): void {
+  if (actual === digest) return;
+  throw new SlipwayError(
+    "DIGEST_MISMATCH",
+    `Cannot read blob ${digest}: its content is corrupt (it has digest ${actual})`,
+  );
 }
 
 type Verifier = StreamHasher | { update(bytes: Uint8Array): void; digest(): Uint8Array };

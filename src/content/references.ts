@@ -1,7 +1,7 @@
 import type { ByteRange, ReopenableSource } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
-import { hostHasher, toDigest } from "../hash/index.ts";
+import { digestOf, hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
 import { mergeLabels } from "./labels.ts";
@@ -23,6 +23,8 @@ export interface NamedSource extends ReopenableSource {
   open(range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
   /** Told when its bytes turn out not to have the digest that it was adopted under, before that is reported. Must not fail. */
   mistaken?(): Promise<void>;
+  /** As {@link ReopenableSource.readWhole}. */
+  readWhole?(options?: OperationOptions): Uint8Array | Promise<Uint8Array>;
 }
 
 /** The caller's notes on a blob, by their keys. */
@@ -90,7 +92,7 @@ class ReferencingStore implements ReferencingContentStore {
   }
 
   readsFromSource(digest: Digest): boolean {
-    return this.#adopted.has(digest);
+    return this.#adopted.has(digest) || verifiesItself(this.#store, digest);
   }
 
   async info(digest: Digest, options?: OperationOptions): Promise<ContentInfo> {
@@ -128,13 +130,7 @@ class ReferencingStore implements ReferencingContentStore {
       return;
     }
     const { source } = adopted;
-    const what = source.name ?? `blob ${digest}`;
-    const { start, end } = resolveRange(source.size, range, what);
-    // Only files have names, and other blobs than files do not change.
-    const reason =
-      source.name === undefined ? "its content is not what its digest says" : "it changed while the image was built";
-    const changed = (code: "SIZE_MISMATCH" | "DIGEST_MISMATCH"): SlipwayError =>
-      new SlipwayError(code, `Cannot read ${what}: ${reason}`);
+    const { start, end } = resolveRange(source.size, range, source.name ?? `blob ${digest}`);
     const whole = start === 0 && end === source.size;
     const algorithm = digestAlgorithm(digest);
     const hasher = whole ? this.hasher(algorithm) : undefined;
@@ -142,15 +138,29 @@ class ReferencingStore implements ReferencingContentStore {
     const part = whole ? undefined : { offset: start, length: end - start };
     for await (const chunk of source.open(part, options)) {
       size += chunk.byteLength;
-      if (size > end - start) throw changed("SIZE_MISMATCH");
+      if (size > end - start) throw changed("SIZE_MISMATCH", digest, source);
       hasher?.update(chunk);
       yield chunk;
     }
-    if (size !== end - start) throw changed("SIZE_MISMATCH");
-    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) {
-      await source.mistaken?.();
-      throw changed("DIGEST_MISMATCH");
-    }
+    if (size !== end - start) throw changed("SIZE_MISMATCH", digest, source);
+    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) return await mistaken(digest, source);
+  }
+
+  readWhole(
+    digest: Digest,
+    limit: number,
+    options?: OperationOptions,
+  ): Uint8Array | Promise<Uint8Array | undefined> | undefined {
+    const adopted = this.#adopted.get(digest);
+    if (adopted === undefined) return this.#store.readWhole?.(digest, limit, options);
+    const { source } = adopted;
+    if (source.readWhole === undefined || source.size > limit) return undefined;
+    const verified = (bytes: Uint8Array): Uint8Array | Promise<never> => {
+      if (bytes.byteLength !== source.size) throw changed("SIZE_MISMATCH", digest, source);
+      return digestOf(bytes, this.hasher, digestAlgorithm(digest)) === digest ? bytes : mistaken(digest, source);
+    };
+    const read = source.readWhole(options);
+    return read instanceof Uint8Array ? verified(read) : read.then(verified);
   }
 
   /** An adopted source is no hindrance: writing its blob makes it one of the store's own. */
@@ -169,6 +179,18 @@ class ReferencingStore implements ReferencingContentStore {
   abort(ref: string): Promise<void> {
     return this.#store.abort(ref);
   }
+}
+
+async function mistaken(digest: Digest, source: NamedSource): Promise<never> {
+  await source.mistaken?.();
+  throw changed("DIGEST_MISMATCH", digest, source);
+}
+
+/** Only files have names, and other blobs than files do not change. */
+function changed(code: "SIZE_MISMATCH" | "DIGEST_MISMATCH", digest: Digest, { name }: NamedSource): SlipwayError {
+  return name === undefined
+    ? new SlipwayError(code, `Cannot read blob ${digest}: its content is not what its digest says`)
+    : new SlipwayError(code, `Cannot read ${name}: it changed while the image was built`);
 }
 
 async function infoOf(digest: Digest, adopted: Adopted, options?: OperationOptions): Promise<ContentInfo> {

@@ -92,6 +92,18 @@ export interface ContentProvider {
    * @throws SlipwayError `NOT_FOUND`, or `OUT_OF_RANGE` if the range leaves the blob; by rejecting the first `next()`
    */
   open(digest: Digest, range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
+  /**
+   * A whole blob as one array of the reader's own, at once where nothing has to be waited for; else as a promise. Not verified: use
+   * `readWholeBlob`, which is. It spares what a stream costs, which for a small blob is more than reading it. Fails as `open` does, by
+   * throwing or by rejecting. Absent where `open` is as quick.
+   * @param limit most bytes that the reader takes in
+   * @returns undefined if the blob is longer than `limit`, or `open` is as quick for it
+   */
+  readWhole?(
+    digest: Digest,
+    limit: number,
+    options?: OperationOptions,
+  ): Uint8Array | Promise<Uint8Array | undefined> | undefined;
 }
 
 /**

@@ -1,5 +1,4 @@
 import { type CompressPool, gzip } from "../compress/index.ts";
-import { readBlob } from "../content/read.ts";
 import type { ContentInfo, ContentStore, ContentWriter } from "../content/store.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
@@ -7,9 +6,10 @@ import { hostHasher, toDigest } from "../hash/index.ts";
 import type { Digest } from "../oci/digest.ts";
 import { runStep, type StepReporter } from "../progress.ts";
 import { randomName } from "../random.ts";
-import type { FileNode, Tree } from "../snapshots/tree.ts";
+import type { Tree } from "../snapshots/tree.ts";
 import { type TarInput, writeTar } from "../tar/index.ts";
 import type { Differ, DiffOptions, Layer, LayerCompression } from "./differ.ts";
+import { withContents } from "./layer-contents.ts";
 import { layerEntries } from "./layer-entries.ts";
 
 /** What a differ works on. */
@@ -80,7 +80,7 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
     const diffID = hasher("sha256");
     let uncompressedSize = 0;
     async function* tar(): AsyncGenerator<Uint8Array, void, undefined> {
-      for await (const chunk of writeTar(withContents(lower, upper, report, options))) {
+      for await (const chunk of writeTar(tarInputs(lower, upper, report, options))) {
         options.signal?.throwIfAborted();
         diffID.update(chunk);
         uncompressedSize += chunk.byteLength;
@@ -111,7 +111,7 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
     }
   }
 
-  function* withContents(
+  function* tarInputs(
     lower: Tree | undefined,
     upper: Tree,
     report: StepReporter,
@@ -128,25 +128,7 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
       reported = current;
       report.running(current, total);
     };
-    for (const { header, file } of layerEntries(lower, upper, options)) {
-      yield file === undefined ? { header } : { header, content: contents(header.name, file, advance, options.signal) };
-    }
-  }
-
-  async function* contents(
-    name: string,
-    file: FileNode,
-    advance: (bytes: number) => void,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
-    try {
-      for await (const chunk of readBlob(content, { digest: file.content, size: file.size }, { hasher, signal })) {
-        advance(chunk.byteLength);
-        yield chunk;
-      }
-    } catch (error) {
-      if (!isSlipwayError(error, "NOT_FOUND")) throw error;
-      throw new SlipwayError("NOT_FOUND", `Cannot write /${name} to a layer: ${error.message}`, { cause: error });
-    }
+    const { signal } = options;
+    yield* withContents(layerEntries(lower, upper, options), { content, hasher, advance, signal });
   }
 }

@@ -41,15 +41,32 @@ export function* layerEntries(
   /** Unchanged paths of written groups that are still to come. */
   const unchanged = new PathQueue();
 
+  /** The directory of the entry before: mostly the next one is in it, too. */
+  let current = "";
+
   function* withParents(path: string, entry: LayerEntry): Generator<LayerEntry, void, undefined> {
+    yield* missingParents(path);
+    if (entry.header.type === "directory") written.add(path);
+    yield entry;
+  }
+
+  function hasParents(path: string): boolean {
+    const end = path.lastIndexOf("/");
+    if (end === current.length && path.startsWith(current)) return true;
+    const parent = path.slice(0, end);
+    if (!written.has(parent)) return false;
+    current = parent;
+    return true;
+  }
+
+  function* missingParents(path: string): Generator<LayerEntry, void, undefined> {
+    if (hasParents(path)) return;
     const missing: string[] = [];
     for (let parent = parentPath(path); !written.has(parent); parent = parentPath(parent)) missing.push(parent);
     for (const parent of missing.reverse()) {
       written.add(parent);
       yield { header: header(parent, directoryAt(upper, parent), options) };
     }
-    if (entry.header.type === "directory") written.add(path);
-    yield entry;
   }
 
   function* withLinks(path: string, node: TreeNode): Generator<LayerEntry, void, undefined> {
@@ -85,10 +102,13 @@ export function* layerEntries(
   }
 
   for (const change of compareTrees(lower, upper, options)) {
-    yield* unchangedBefore(change.path);
+    if (unchanged.first() !== undefined) yield* unchangedBefore(change.path);
     const { upper: node } = change;
     if (node === undefined) {
       yield* withParents(change.path, whiteout(change.path));
+    } else if (node.type === "file" && node.inode === undefined && hasParents(change.path)) {
+      // As `withLinks` does it, without the generators in each other: nearly all entries are such files.
+      yield fullEntry(change.path, node, options);
     } else if (node.type === "socket") {
       options.onWarning?.({ path: change.path, message: socketMessage(change.lower) });
     } else {
@@ -99,8 +119,8 @@ export function* layerEntries(
 }
 
 function fullEntry(path: string, node: TreeNode, options: LayerEntryOptions): LayerEntry {
-  const entry = { header: header(path, node, options) };
-  return node.type === "file" && node.size > 0 ? { ...entry, file: node } : entry;
+  const entry = header(path, node, options);
+  return node.type === "file" && node.size > 0 ? { header: entry, file: node } : { header: entry };
 }
 
 function linkEntry(path: string, node: TreeNode, carrier: string, options: LayerEntryOptions): LayerEntry {
@@ -120,23 +140,23 @@ function header(path: string, node: TreeNode, options: LayerEntryOptions): TarHe
     throw new SlipwayError("INVALID_ARGUMENT", `Cannot write ${path} to a layer: a tar cannot hold a socket`);
   }
   const { sourceDateEpoch = Number.POSITIVE_INFINITY } = options;
+  const { type, mode, uid, gid } = node;
+  const name = path.slice(1);
+  const size = type === "file" ? node.size : 0;
+  const mtime = Math.min(node.mtime, sourceDateEpoch);
+  const plain = { name, type, mode, uid, gid, size, mtime };
+  if ((type === "file" || type === "directory") && node.xattrs === undefined) return plain;
   const xattrs = wantedXattrs(node, options.xattrs);
   return {
-    name: path.slice(1),
-    type: node.type,
-    mode: node.mode,
-    uid: node.uid,
-    gid: node.gid,
-    size: node.type === "file" ? node.size : 0,
-    mtime: Math.min(node.mtime, sourceDateEpoch),
-    ...(node.type === "symlink" ? { linkName: node.target } : {}),
-    ...(node.type === "char" || node.type === "block" ? { deviceMajor: node.major, deviceMinor: node.minor } : {}),
+    ...plain,
+    ...(type === "symlink" ? { linkName: node.target } : {}),
+    ...(type === "char" || type === "block" ? { deviceMajor: node.major, deviceMinor: node.minor } : {}),
     ...(xattrs.length > 0 ? { xattrs: new Map(xattrs) } : {}),
   };
 }
 
 function mustNotBeWhiteout(path: string): void {
-  if (!baseName(path).startsWith(WHITEOUT_PREFIX)) return;
+  if (!path.startsWith(WHITEOUT_PREFIX, path.lastIndexOf("/") + 1)) return;
   throw new SlipwayError(
     "INVALID_PATH",
     `Cannot write ${path} to a layer: names that begin with ${WHITEOUT_PREFIX} stand for removed files; rename it or leave it out`,

@@ -21,6 +21,7 @@ export function digestOf(
   hasher: HasherFactory = hostHasher,
   algorithm: DigestAlgorithm = "sha256",
 ): Digest {
+  if (hasher.hexOf !== undefined) return `${algorithm}:${hasher.hexOf(algorithm, bytes)}`;
   const engine = hasher(algorithm);
   engine.update(bytes);
   return toDigest(algorithm, engine.digest());

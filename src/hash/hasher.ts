@@ -37,4 +37,6 @@ export interface HasherFactory {
    * @throws SlipwayError `INVALID_ARGUMENT` for a state that is another engine's, another algorithm's or damaged
    */
   readonly load?: ((algorithm: DigestAlgorithm, state: Uint8Array) => Hasher) | undefined;
+  /** The hash of bytes in memory, in lower-case hex, where the engine has a shorter way to it than a {@link Hasher}. Absent where it has none. */
+  readonly hexOf?: ((algorithm: DigestAlgorithm, bytes: Uint8Array) => string) | undefined;
 }

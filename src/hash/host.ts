@@ -20,6 +20,8 @@ export const hostHasher: HasherFactory = Object.assign(
   // The states of `node:crypto` cannot be had; those of the pure engine can be gone on with everywhere.
   { load: pureHasher.load },
 );
+// Not before it is asked for: importing this asks nothing of the host.
+Object.defineProperty(hostHasher, "hexOf", { get: () => choose().hexOf });
 
 /** The one place that decides. Looked up when it is first needed, so that importing this asks nothing of the host. */
 function choose(): HasherFactory {

@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
-import { open, stat } from "node:fs/promises";
-import type { ByteRange } from "../bytes.ts";
+import { type FileReadResult, open, stat } from "node:fs/promises";
+import { type ByteRange, readAll } from "../bytes.ts";
 import { resolveRange } from "../content/range.ts";
 import type { NamedSource } from "../content/references.ts";
 import { SlipwayError } from "../errors.ts";
@@ -42,45 +42,66 @@ export function fileSourceOfSize(
   size: number,
   options: Pick<FileSourceOptions, "followSymlinks"> = {},
 ): NamedSource {
-  const name = path.toString();
-  // A FIFO that took the file's place must not block the opening.
-  const flags =
-    constants.O_RDONLY |
-    (constants.O_NONBLOCK ?? 0) |
-    (options.followSymlinks === false ? (constants.O_NOFOLLOW ?? 0) : 0);
-  return {
-    size,
-    name,
-    open: (range) => (size <= SMALL ? readSmall(path, name, flags, size, range) : read(path, name, flags, size, range)),
-  };
+  return new FileSource(path, size, options.followSymlinks ?? true);
 }
 
-async function* readSmall(
-  path: string | Buffer,
-  name: string,
-  flags: number,
-  size: number,
-  range: ByteRange | undefined,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const { start, end } = resolveRange(size, range, name);
+/** There is one for each file of a tree: a few fields, and no closures. */
+class FileSource implements NamedSource {
+  readonly size: number;
+  readonly #path: string | Buffer;
+  readonly #followSymlinks: boolean;
+
+  constructor(path: string | Buffer, size: number, followSymlinks: boolean) {
+    this.#path = path;
+    this.size = size;
+    this.#followSymlinks = followSymlinks;
+  }
+
+  get name(): string {
+    return this.#path.toString();
+  }
+
+  open(range?: ByteRange): AsyncIterable<Uint8Array> {
+    return this.size <= SMALL ? this.#openSmall(range) : read(this.#path, this.name, this.#flags, this.size, range);
+  }
+
+  readWhole(): Uint8Array | Promise<Uint8Array> {
+    if (this.size > SMALL) return readAll(this.open(), this.size, this.name);
+    return readSmall(this.#path, this.#flags, this.size, 0, this.size);
+  }
+
+  async *#openSmall(range: ByteRange | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+    const { start, end } = resolveRange(this.size, range, this.name);
+    const bytes = readSmall(this.#path, this.#flags, this.size, start, end);
+    if (bytes.byteLength > 0) yield bytes;
+  }
+
+  get #flags(): number {
+    // A FIFO that took the file's place must not block the opening.
+    const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+    return this.#followSymlinks ? flags : flags | (constants.O_NOFOLLOW ?? 0);
+  }
+}
+
+function readSmall(path: string | Buffer, flags: number, size: number, start: number, end: number): Uint8Array {
   const bytes = new Uint8Array(end - start);
   try {
     const file = openSync(path, flags);
     try {
-      mustBeUnchanged(fstatSync(file), size, name);
+      mustBeUnchanged(fstatSync(file), size, path);
       let filled = 0;
       while (filled < bytes.byteLength) {
         const count = readSync(file, bytes, filled, bytes.byteLength - filled, start + filled);
-        if (count === 0) throw changed(name);
+        if (count === 0) throw changed(path);
         filled += count;
       }
     } finally {
       closeSync(file);
     }
   } catch (error) {
-    throw hostError(error, `read ${name}`);
+    throw hostError(error, `read ${path}`);
   }
-  if (bytes.byteLength > 0) yield bytes;
+  return bytes;
 }
 
 async function* read(
@@ -99,33 +120,42 @@ async function* read(
     }
   };
   const file = await attempt(open(path, flags));
+  let ahead: Promise<FileReadResult<Uint8Array>> | undefined;
   try {
     mustBeUnchanged(await attempt(file.stat()), size, name);
-    let position = start;
-    while (position < end) {
+    // The next chunk is read while the last one is worked on.
+    const readFrom = (position: number): Promise<FileReadResult<Uint8Array>> => {
       const bytes = new Uint8Array(Math.min(CHUNK, end - position));
-      const { bytesRead } = await attempt(file.read(bytes, 0, bytes.byteLength, position));
+      return attempt(file.read(bytes, 0, bytes.byteLength, position));
+    };
+    if (start < end) ahead = readFrom(start);
+    for (let position = start; ahead !== undefined; ) {
+      const { bytesRead, buffer } = await ahead;
       if (bytesRead === 0) throw changed(name);
       position += bytesRead;
-      yield bytes.subarray(0, bytesRead);
+      ahead = position < end ? readFrom(position) : undefined;
+      // Nobody waits for it until the reader comes back.
+      ahead?.catch(() => undefined);
+      yield buffer.subarray(0, bytesRead);
     }
     mustBeUnchanged(await attempt(file.stat()), size, name);
   } finally {
+    await ahead?.catch(() => undefined);
     await file.close();
   }
 }
 
-function mustBeFile(stats: Stats, name: string): void {
+function mustBeFile(stats: Stats, name: string | Buffer): void {
   if (stats.isFile()) return;
   throw stats.isDirectory()
     ? new SlipwayError("IS_A_DIRECTORY", `Cannot read ${name}: it is a directory`)
     : new SlipwayError("UNSUPPORTED", `Cannot read ${name}: it is not a regular file`);
 }
 
-function mustBeUnchanged(stats: Stats, size: number, name: string): void {
+function mustBeUnchanged(stats: Stats, size: number, name: string | Buffer): void {
   mustBeFile(stats, name);
   if (stats.size !== size) throw changed(name);
 }
 
-const changed = (name: string): SlipwayError =>
+const changed = (name: string | Buffer): SlipwayError =>
   new SlipwayError("SIZE_MISMATCH", `Cannot read ${name}: it changed while it was used; try again when it is at rest`);

@@ -21,6 +21,7 @@ export function countingStore(store: ContentStore): {
     verifier: store.verifier,
     info: (digest, options) => store.info(digest, options),
     open: (digest, range, options) => store.open(digest, range, options),
+    readWhole: (digest, limit, options) => store.readWhole?.(digest, limit, options),
     list: () => store.list(),
     label: (digest, labels) => store.label(digest, labels),
     delete: (digest) => store.delete(digest),

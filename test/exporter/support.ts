@@ -25,7 +25,7 @@ export function watched(store: ContentStore): WatchedStore {
       const value: unknown = Reflect.get(store, key);
       if (typeof value !== "function") return value;
       return (...args: unknown[]) => {
-        if (key === "open") opened.push(String(args[0]));
+        if (key === "open" || key === "readWhole") opened.push(String(args[0]));
         return value.apply(store, args);
       };
     },

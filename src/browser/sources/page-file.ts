@@ -10,7 +10,20 @@ const SMALL = 64 * 1024;
  * @param path what it is called in messages
  */
 export function pageFileSource(file: Blob, path: string): NamedSource {
-  return { size: file.size, name: path, open: (range) => read(file, path, range) };
+  return {
+    size: file.size,
+    name: path,
+    open: (range) => read(file, path, range),
+    readWhole: () => readWhole(file, path),
+  };
+}
+
+async function readWhole(file: Blob, path: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await file.arrayBuffer());
+  } catch (error) {
+    throw pageError(error, path);
+  }
 }
 
 async function* read(

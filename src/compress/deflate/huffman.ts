@@ -15,8 +15,11 @@ export class HuffmanCoder {
   readonly lengths: Uint8Array;
   readonly #symbols: number;
   readonly #limit: number;
-  readonly #sorted: Float64Array;
-  readonly #weights: Float64Array;
+  /** The symbols in use, the rarest first, and room to sort them. */
+  #sorted: Uint16Array;
+  #spare: Uint16Array;
+  readonly #digits: Int32Array = new Int32Array(257);
+  readonly #weights: Int32Array;
   readonly #counts: Int32Array = new Int32Array(17);
   readonly #next: Int32Array = new Int32Array(17);
 
@@ -29,8 +32,9 @@ export class HuffmanCoder {
     this.#limit = limit;
     this.codes = new Int32Array(symbols);
     this.lengths = new Uint8Array(symbols);
-    this.#sorted = new Float64Array(symbols);
-    this.#weights = new Float64Array(symbols);
+    this.#sorted = new Uint16Array(symbols);
+    this.#spare = new Uint16Array(symbols);
+    this.#weights = new Int32Array(symbols);
   }
 
   /**
@@ -42,22 +46,52 @@ export class HuffmanCoder {
     const sorted = this.#sorted;
     const lengths = this.lengths;
     let used = 0;
+    let most = 0;
     for (let symbol = 0; symbol < symbols; symbol++) {
       const frequency = frequencies[symbol] as number;
       lengths[symbol] = 0;
-      // Symbols of the same frequency keep their order, so that no two engines sort them differently.
-      if (frequency > 0) sorted[used++] = frequency * 512 + symbol;
+      if (frequency > 0) sorted[used++] = symbol;
+      if (frequency > most) most = frequency;
     }
     if (used < 2) {
-      const only = used === 0 ? 0 : (sorted[0] as number) % 512;
+      const only = used === 0 ? 0 : (sorted[0] as number);
       lengths[only] = 1;
       lengths[only === 0 ? 1 : 0] = 1;
     } else {
-      sorted.subarray(0, used).sort();
-      this.#countLengths(used);
+      this.#sort(frequencies, used, most);
+      this.#countLengths(frequencies, used);
       this.#assignLengths();
     }
     this.#assignCodes();
+  }
+
+  /**
+   * Sorts by frequency, by digits of eight bits beginning with the lowest. Symbols of the same frequency keep their order.
+   * The sort of typed arrays takes several times as long for so few numbers.
+   */
+  #sort(frequencies: Int32Array, used: number, most: number): void {
+    const digits = this.#digits;
+    for (let shift = 0; most >>> shift > 0; shift += 8) {
+      const from = this.#sorted;
+      const to = this.#spare;
+      digits.fill(0);
+      for (let i = 0; i < used; i++) {
+        const digit = (((frequencies[from[i] as number] as number) >>> shift) & 255) + 1;
+        digits[digit] = (digits[digit] as number) + 1;
+      }
+      for (let digit = 1; digit < 256; digit++) {
+        digits[digit] = (digits[digit] as number) + (digits[digit - 1] as number);
+      }
+      for (let i = 0; i < used; i++) {
+        const symbol = from[i] as number;
+        const digit = ((frequencies[symbol] as number) >>> shift) & 255;
+        const at = digits[digit] as number;
+        digits[digit] = at + 1;
+        to[at] = symbol;
+      }
+      this.#sorted = to;
+      this.#spare = from;
+    }
   }
 
   /** Takes lengths that are given. */
@@ -67,12 +101,12 @@ export class HuffmanCoder {
   }
 
   /** How many codes there are of each length. */
-  #countLengths(used: number): void {
+  #countLengths(frequencies: Int32Array, used: number): void {
     const weights = this.#weights;
     const sorted = this.#sorted;
     const counts = this.#counts;
     const limit = this.#limit;
-    for (let i = 0; i < used; i++) weights[i] = Math.floor((sorted[i] as number) / 512);
+    for (let i = 0; i < used; i++) weights[i] = frequencies[sorted[i] as number] as number;
     // First pass: each inner node takes the two lightest of leaves and nodes; a node that is taken keeps its parent.
     let leaf = 0;
     let node = 0;
@@ -122,7 +156,7 @@ export class HuffmanCoder {
     let at = 0;
     for (let length = this.#limit; length > 0; length--) {
       for (let count = this.#counts[length] as number; count > 0; count--) {
-        this.lengths[(this.#sorted[at++] as number) % 512] = length;
+        this.lengths[this.#sorted[at++] as number] = length;
       }
     }
   }

@@ -1,49 +1,81 @@
 import { MAX_MATCH, WINDOW_SIZE } from "./symbols.ts";
-/** Zero bytes after the input, so that words may be read up to its end. */
-export const PADDING = 16;
+/** How far beyond the position searched positions are indexed. Zero bytes after the input let words be read as far. */
+export const LOOKAHEAD = 272;
 const HASH_BITS = 16;
+const HASH_SHIFT = 32 - HASH_BITS;
 const FAR = -0x10000;
+const RING = 65536;
+export const MASK: number = RING - 1;
 export class MatchFinder {
   readonly head: Int32Array = new Int32Array(1 << HASH_BITS);
-  readonly previous: Uint16Array = new Uint16Array(WINDOW_SIZE);
+  readonly previous: Int32Array = new Int32Array(RING);
   view: DataView = new DataView(new ArrayBuffer(0));
   end = 0;
+  indexed = 0;
   /** Distance of the match found last. */
   distance = 0;
   reset(view: DataView, end: number): void {
     this.head.fill(FAR);
     this.view = view;
     this.end = end;
+    this.indexed = 0;
   }
-  insert(from: number, to: number): void {
+  index(from: number, to: number): void {
     const { head, previous, view } = this;
-    const limit = Math.min(to, this.end - 3);
-    for (let at = from; at < limit; at++) {
-      const hash = Math.imul(view.getInt32(at, true), 0x9e3779b1) >>> 16;
-      const delta = at - (head[hash] as number);
-      previous[at & 32767] = delta > 65535 ? 65535 : delta;
+    let at = this.indexed < from ? from : this.indexed;
+    const limit = Math.min(to + LOOKAHEAD, this.end);
+    for (; at < limit; at += 4) {
+      let hash = Math.imul(view.getInt32(at, true), 0x9e3779b1) >>> HASH_SHIFT;
+      previous[at & MASK] = head[hash] as number;
       head[hash] = at;
+      hash = Math.imul(view.getInt32(at + 1, true), 0x9e3779b1) >>> HASH_SHIFT;
+      previous[(at + 1) & MASK] = head[hash] as number;
+      head[hash] = at + 1;
+      hash = Math.imul(view.getInt32(at + 2, true), 0x9e3779b1) >>> HASH_SHIFT;
+      previous[(at + 2) & MASK] = head[hash] as number;
+      head[hash] = at + 2;
+      hash = Math.imul(view.getInt32(at + 3, true), 0x9e3779b1) >>> HASH_SHIFT;
+      previous[(at + 3) & MASK] = head[hash] as number;
+      head[hash] = at + 3;
     }
+    this.indexed = at;
   }
-  find(at: number, longerThan: number, depth: number, nice: number): number {
-    const { head, previous, view } = this;
-    const word = view.getInt32(at, true);
-    const hash = Math.imul(word, 0x9e3779b1) >>> 16;
-    let candidate = head[hash] as number;
-    const delta = at - candidate;
-    previous[at & 32767] = delta > 65535 ? 65535 : delta;
-    head[hash] = at;
-    const low = at - WINDOW_SIZE;
-    if (candidate < low) return 0;
+  find(at: number, first: number, longerThan: number, depth: number, nice: number): number {
+    const { previous, view } = this;
+    let candidate = first;
+    const low = at > WINDOW_SIZE ? at - WINDOW_SIZE : 0;
     let most = this.end - at;
     if (most > MAX_MATCH) most = MAX_MATCH;
     let best = longerThan < 3 ? 3 : longerThan;
     if (best >= most) return 0;
+    const word = view.getInt32(at, true);
     let found = 0;
     let left = depth;
-    let tail = view.getInt32(at + best - 3, true);
-    do {
-      if (view.getInt32(candidate + best - 3, true) === tail && view.getInt32(candidate, true) === word) {
+    let link = 0;
+    let probe = best - 3;
+    if (probe > 0) {
+      const other = (previous[(at + probe) & MASK] as number) - probe;
+      if (other < candidate) {
+        candidate = other;
+        if (candidate < low) return 0;
+        link = probe;
+        probe = 0;
+      }
+    }
+    let expected = view.getInt32(at + probe, true);
+    for (;;) {
+      for (;;) {
+        if (view.getInt32(candidate + probe, true) === expected) break;
+        candidate = (previous[(candidate + link) & MASK] as number) - link;
+        if (candidate < low) return found;
+        if (view.getInt32(candidate + probe, true) === expected) break;
+        candidate = (previous[(candidate + link) & MASK] as number) - link;
+        if (candidate < low) return found;
+        left -= 2;
+        if (left <= 0) return found;
+      }
+      let next = (previous[(candidate + link) & MASK] as number) - link;
+      if (view.getInt32(candidate, true) === word) {
         let length = 4;
         while (length < most) {
           const difference = view.getInt32(candidate + length, true) ^ view.getInt32(at + length, true);
@@ -56,14 +88,24 @@ export class MatchFinder {
         if (length > most) length = most;
         if (length > best) {
           best = length;
-          found = length;
-          this.distance = at - candidate;
-          if (length >= nice || length >= most) break;
-          tail = view.getInt32(at + best - 3, true);
+          found = (length << 16) | (at - candidate);
+          if (length >= nice || length >= most) return found;
+          const tail = best - 3;
+          const other = (previous[(at + tail) & MASK] as number) - tail;
+          if (other < next) {
+            next = other;
+            link = tail;
+            probe = 0;
+          } else if (link === 0) {
+            probe = tail;
+          }
+          expected = view.getInt32(at + probe, true);
         }
       }
-      candidate -= previous[candidate & 32767] as number;
-    } while (candidate >= low && --left > 0);
-    return found;
+      candidate = next;
+      if (candidate < low) return found;
+      left--;
+      if (left <= 0) return found;
+    }
   }
 }

@@ -93,6 +93,11 @@ export class DirectoryContentStore implements ContentStore {
     yield* fileSourceOfSize(path, size, { followSymlinks: false }).open(range);
   }
 
+  readWhole(digest: Digest, limit: number): Uint8Array | Promise<Uint8Array> | undefined {
+    const { path, size } = this.#blob(digest);
+    return size > limit ? undefined : fileSourceOfSize(path, size, { followSymlinks: false }).readWhole?.();
+  }
+
   async writer(options: WriterOptions): Promise<ContentWriter> {
     checkWriterOptions(options);
     options.signal?.throwIfAborted();

@@ -32,7 +32,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const { totals, failure } = await fuzz({
     seed,
     first: Number(values.first),
-    levels: values.level === undefined ? ALL_LEVELS : ALL_LEVELS.filter((level) => values.level?.includes(String(level))),
+    levels:
+      values.level === undefined ? ALL_LEVELS : ALL_LEVELS.filter((level) => values.level?.includes(String(level))),
     most: Number(values.most),
     realPiece: (random, most) => pieceOf(random, files, most),
     more(done) {
@@ -74,11 +75,16 @@ function pieceOf(random: Random, files: readonly string[], most: number): Uint8A
 }
 
 function table(totals: ReadonlyMap<DeflateLevel, FuzzTotals>): string {
-  const lines = ["| level | inputs | MB | deflated to | stored | fixed | dynamic | literals | matches |", `|${"---|".repeat(9)}`];
+  const lines = [
+    "| level | inputs | MB | deflated to | stored | fixed | dynamic | literals | matches |",
+    `|${"---|".repeat(9)}`,
+  ];
   for (const [level, sum] of [...totals].sort(([a], [b]) => a - b)) {
     const { inputs, size, deflated, stored, fixed, dynamic, literals, matches } = sum;
     const share = `${((100 * deflated) / size).toFixed(1)} %`;
-    lines.push(`| ${[level, inputs, (size / 1e6).toFixed(0), share, stored, fixed, dynamic, literals, matches].join(" | ")} |`);
+    lines.push(
+      `| ${[level, inputs, (size / 1e6).toFixed(0), share, stored, fixed, dynamic, literals, matches].join(" | ")} |`,
+    );
   }
   return lines.join("\n");
 }

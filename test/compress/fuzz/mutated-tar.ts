@@ -1,6 +1,6 @@
 import { concatBytes } from "../../../src/bytes.ts";
 import { block, end, entry, long, pax, type RawFields } from "../../tar/support/raw.ts";
-import { cook, Random, randomPart } from "../support/recipes.ts";
+import { cook, type Random, randomPart } from "../support/recipes.ts";
 
 /**
  * A tar of entries of all kinds, whole or damaged: cut off, with bytes changed, with sizes in its headers that are not true, or with
@@ -31,7 +31,10 @@ function anyPart(random: Random, room: number): Uint8Array {
   const name = `directory-${random.below(9)}/${random.next()}`;
   switch (random.below(12)) {
     case 0:
-      return concatBytes([pax({ path: `${"long/".repeat(random.below(300))}${name}` }), anyEntry(random, room, { name })]);
+      return concatBytes([
+        pax({ path: `${"long/".repeat(random.below(300))}${name}` }),
+        anyEntry(random, room, { name }),
+      ]);
     case 1: {
       // The size in the PAX header counts, not the one in the header after it.
       const content = anyContent(random, room);
@@ -44,7 +47,12 @@ function anyPart(random: Random, room: number): Uint8Array {
     case 2:
       return concatBytes([long("L", `${"long/".repeat(random.below(300))}${name}`), anyEntry(random, room, { name })]);
     case 3:
-      return block({ name, type: random.pick(["1", "2", "3", "4", "5", "6"]), linkName: "target", size: random.below(2) * 700 });
+      return block({
+        name,
+        type: random.pick(["1", "2", "3", "4", "5", "6"]),
+        linkName: "target",
+        size: random.below(2) * 700,
+      });
     case 4: {
       // A GNU sparse file with blocks of its map, of which the last says that it is.
       const maps = random.below(4);
@@ -59,7 +67,10 @@ function anyPart(random: Random, room: number): Uint8Array {
     case 6:
       return cook([randomPart(random, random.below(Math.min(room, 5000) + 1))]);
     case 7:
-      return block({ name, size: random.pick([1, 511, 2 ** 21, 2 ** 33 - 1, Uint8Array.of(0x80, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0)]) });
+      return block({
+        name,
+        size: random.pick([1, 511, 2 ** 21, 2 ** 33 - 1, Uint8Array.of(0x80, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0)]),
+      });
     default:
       return anyEntry(random, room, { name });
   }

@@ -100,7 +100,16 @@ function* cutAnyhow(bytes: Uint8Array, random: Random): Generator<Uint8Array> {
 }
 
 function add(totals: Map<DeflateLevel, FuzzTotals>, level: DeflateLevel, { bytes, deflated, blocks }: Checked): void {
-  const sum = totals.get(level) ?? { inputs: 0, size: 0, deflated: 0, stored: 0, fixed: 0, dynamic: 0, literals: 0, matches: 0 };
+  const sum = totals.get(level) ?? {
+    inputs: 0,
+    size: 0,
+    deflated: 0,
+    stored: 0,
+    fixed: 0,
+    dynamic: 0,
+    literals: 0,
+    matches: 0,
+  };
   totals.set(level, sum);
   sum.inputs++;
   sum.size += bytes.byteLength;

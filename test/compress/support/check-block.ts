@@ -13,12 +13,16 @@ export function largestSize(size: number): number {
  * Deflates a block and looks at what comes: that zlib and the strict reader make the block of it again, and that it is not too big.
  * @throws Error that says what is wrong
  */
-export function checkBlock(deflater: BlockDeflater, block: Uint8Array): ReadDeflate & { readonly deflated: Uint8Array } {
+export function checkBlock(
+  deflater: BlockDeflater,
+  block: Uint8Array,
+): ReadDeflate & { readonly deflated: Uint8Array } {
   const before = block.slice();
   const deflated = deflater.deflate(block);
   if (!equal(before, block)) throw new Error("the block was changed");
   const read = readDeflate(deflated, { form: "flushed" });
-  if (!equal(read.bytes, block)) throw new Error(`the strict reader reads other bytes${firstDifference(read.bytes, block)}`);
+  if (!equal(read.bytes, block))
+    throw new Error(`the strict reader reads other bytes${firstDifference(read.bytes, block)}`);
   const inflated = inflateRawSync(concatBytes([deflated, END_OF_BLOCKS]));
   if (!equal(inflated, block)) throw new Error(`zlib reads other bytes${firstDifference(inflated, block)}`);
   if (deflated.byteLength > largestSize(block.byteLength)) {

@@ -116,7 +116,7 @@ const makers: Readonly<Record<PartKind, Maker>> = {
     const parts: Uint8Array[] = [];
     let at = 0;
     while (at < size) {
-      const content = text(random, random.below(1 + (parameter % 20_000)), random.next());
+      const content = text(random, random.below(1 + (parameter % 20_000)), random.below(300));
       const name = `node_modules/package-${random.below(50)}/lib/file-${random.below(10_000)}.js`;
       const made = entry({ name, mtime: "00000000000\0" }, content);
       parts.push(made);
@@ -129,7 +129,7 @@ const makers: Readonly<Record<PartKind, Maker>> = {
     const start = Math.min(65_536, sizeOf(before));
     const bytes = new Uint8Array(start + size);
     bytes.set(endOf(before, start));
-    const most = 1 + (parameter % 40);
+    const most = 2 + (parameter % 40);
     for (let at = start; at < bytes.byteLength; ) {
       for (let run = random.below(most); run > 0 && at < bytes.byteLength; run--) bytes[at++] = random.next() >>> 9;
       const distance = distanceOf(random);
