@@ -221,6 +221,7 @@ export {
   type FileNode,
   type FileStat,
   type FollowOptions,
+  type KnownSource,
   type MetadataStore,
   type NodeAttributes,
   type Ref,

@@ -17,6 +17,8 @@
  * @module
  */
 
+export { type CompressPoolOptions, createCompressPool } from "./compress-pool/create-compress-pool.ts";
+export { runCompressWorker } from "./compress-pool/run-compress-worker.ts";
 export type { ClosedReason } from "./indexeddb/database.ts";
 export type { IndexedDBOptions, IndexedDBStore } from "./open-indexeddb.ts";
 export { deleteIndexedDB, openIndexedDB } from "./open-indexeddb.ts";
@@ -33,6 +35,8 @@ export { requestPersistentStorage, storageEstimate } from "./storage.ts";
 // Types of other rooms that the above mention.
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { CompressPool, DeflateBlockOptions, DeflatedBlock, DeflateLevel } from "../compress/index.ts";
+export type { WorkerCompressPool, WorkerPoolOptions } from "../compress/worker-pool.ts";
 export type {
   CommitOptions,
   ContentInfo,
@@ -67,6 +71,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   SnapshotReader,

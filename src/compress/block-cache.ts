@@ -6,10 +6,13 @@ import type { DeflateLevel } from "./deflate/index.ts";
  * it says that it has none.
  */
 export interface BlockCache {
-  /** What the block is looked up by: a digest of its bytes, together with the level. */
-  key(block: Uint8Array, level: DeflateLevel): string;
+  /**
+   * What the block is looked up by: a digest of its bytes, together with the level. Undefined if it is not worth keeping. The block
+   * belongs to the caller again, to be changed or moved, once this has resolved.
+   */
+  key(block: Uint8Array, level: DeflateLevel): Promise<string | undefined>;
   /** The block of this key, verified; undefined if there is none that can be trusted. Never fails, but for an aborted signal. */
   find(key: string, options: { readonly signal?: AbortSignal | undefined }): Promise<DeflatedBlock | undefined>;
-  /** Told of each block of a stream, in order: its deflated data begins at byte `offset` of the gzip member. */
+  /** Told of each block of a stream that has a key, in order: its deflated data begins at byte `offset` of the gzip member. */
   note(key: string, offset: number, block: DeflatedBlock): void;
 }

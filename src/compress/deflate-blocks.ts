@@ -12,7 +12,7 @@ export interface DeflateBlocksOptions {
 
 /** A block in its place. */
 export interface PlacedBlock extends DeflatedBlock {
-  /** What the cache knows it by; undefined without a cache. */
+  /** What the cache knows it by; undefined without a cache, or if it does not keep such a block. */
   readonly key: string | undefined;
 }
 
@@ -33,11 +33,12 @@ export async function* deflateBlocks(
   const giveUp = (): void => end.abort(signal?.reason);
   signal?.addEventListener("abort", giveUp, { once: true });
   const deflate = async (block: Uint8Array<ArrayBuffer>): Promise<PlacedBlock> => {
-    const key = cache?.key(block, level);
+    const key = await cache?.key(block, level);
     const known = key === undefined ? undefined : await cache?.find(key, { signal: end.signal });
     return { ...(known ?? (await pool.deflate(block, { level, signal: end.signal }))), key };
   };
-  const atOnce = pool.concurrency === 1 ? 1 : pool.concurrency + WAITING;
+  // Digests of a cache are made by the engine of the host, beside this thread: also one that deflates by itself need not wait for them.
+  const atOnce = pool.concurrency === 1 && cache === undefined ? 1 : pool.concurrency + WAITING;
   const underWay: Promise<PlacedBlock>[] = [];
   try {
     signal?.throwIfAborted();

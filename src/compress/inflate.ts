@@ -1,35 +1,43 @@
-import { type HuffmanTable, LINK, makeHuffmanTable } from "./huffman.ts";
+import type { SlipwayError } from "../errors.ts";
+import { type CodeShape, codeBitsOf, END, HuffmanTable, LINK, literalEntry, numberEntry, UNUSUAL } from "./huffman.ts";
 import { invalidGzip } from "./invalid.ts";
 
 /** How far back a match can reach (RFC 1951, section 2). */
 const WINDOW_SIZE = 32 * 1024;
 /** Output comes in chunks of about so many bytes, however small the input is that makes it. */
 const OUTPUT_SIZE = 96 * 1024;
+/** The first chunk is smaller: many streams are. */
+const FIRST_OUTPUT_SIZE = 16 * 1024;
 /** Most bytes that one symbol makes. */
 const LONGEST_MATCH = 258;
+/** Bytes of the output behind what is decoded that may be written before it is known what comes there. */
+const SLACK = 8;
+/** Bytes from which on the engine's own functions are worth a call. */
+const LONG_RUN = 32;
+const LONG_COPY = 64;
+/** Bytes of input that one turn of the quick loop looks at, at most: four times four, three of them used. */
+const LOOK_AHEAD = 13;
 
 const LITERAL_ROOT_BITS = 10;
 const DISTANCE_ROOT_BITS = 9;
 const END_OF_BLOCK = 256;
 
-// Lengths and distances by symbol (RFC 1951, section 3.2.5). Symbols that must not occur have length or distance 0.
+// Lengths and distances by symbol (RFC 1951, section 3.2.5).
 // biome-ignore format: a table
-const lengthBase = Uint16Array.of(3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258, 0, 0);
+const LENGTH_BASE: readonly number[] = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
 // biome-ignore format: a table
-const lengthExtra = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0, 0, 0);
+const LENGTH_EXTRA: readonly number[] = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
 // biome-ignore format: a table
-const distanceBase = Uint16Array.of(1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577, 0, 0);
+const DISTANCE_BASE: readonly number[] = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577];
 // biome-ignore format: a table
-const distanceExtra = Uint8Array.of(0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 0, 0);
+const DISTANCE_EXTRA: readonly number[] = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13];
 /** The order in which the lengths of the code length code come (section 3.2.7). */
-const lengthOrder = Uint8Array.of(16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15);
+const LENGTH_ORDER: readonly number[] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 interface Codes {
   readonly literals: HuffmanTable;
   readonly distances: HuffmanTable;
 }
-
-let fixedCodes: Codes | undefined;
 
 /**
  * Reads one deflate stream (RFC 1951) in pieces of any size, and finds where it ends. Memory is bounded: output is given out
@@ -42,13 +50,21 @@ export class Inflater {
   #hold = 0;
   #bits = 0;
   /** The window, then output that was not given out yet. */
-  #output = new Uint8Array(WINDOW_SIZE + OUTPUT_SIZE);
+  #output = new Uint8Array(FIRST_OUTPUT_SIZE);
+  #outputView = new DataView(this.#output.buffer);
   #given = 0;
   #end = 0;
   #state: "header" | "stored" | "codes" | "done" = "header";
   #last = false;
   #storedLeft = 0;
-  #codes: Codes = { literals: noTable, distances: noTable };
+  /** The codes of the block, and the tables for those that blocks bring. */
+  #codes: Codes;
+  #own: Codes | undefined;
+
+  constructor() {
+    fixedCodes ??= makeFixedCodes();
+    this.#codes = fixedCodes;
+  }
 
   /** Whether the stream has ended. */
   get done(): boolean {
@@ -68,7 +84,7 @@ export class Inflater {
     this.#input = this.rest.byteLength === 0 ? input : joined(this.rest, input);
     this.#at = 0;
     while (this.#state !== "done" && this.#step()) {
-      if (this.#output.byteLength - this.#end < LONGEST_MATCH) yield this.#give();
+      if (this.#output.byteLength - this.#end < LONGEST_MATCH + SLACK) yield this.#give();
     }
     this.#putBack();
     if (this.#state === "done" && this.#end > this.#given) yield this.#give();
@@ -89,10 +105,15 @@ export class Inflater {
 
   #give(): Uint8Array {
     const output = this.#output.subarray(this.#given, this.#end);
+    if (this.#state === "done") {
+      this.#given = this.#end;
+      return output;
+    }
     const next = new Uint8Array(WINDOW_SIZE + OUTPUT_SIZE);
     const window = this.#output.subarray(Math.max(0, this.#end - WINDOW_SIZE), this.#end);
     next.set(window);
     this.#output = next;
+    this.#outputView = new DataView(next.buffer);
     this.#given = window.byteLength;
     this.#end = window.byteLength;
     return output;
@@ -136,8 +157,7 @@ export class Inflater {
       case 0:
         return this.#readStoredHeader();
       case 1:
-        fixedCodes ??= makeFixedCodes();
-        this.#codes = fixedCodes;
+        this.#codes = fixedCodes ?? this.#codes;
         this.#state = "codes";
         return true;
       case 2:
@@ -182,148 +202,285 @@ export class Inflater {
     const lengthLengths = new Uint8Array(19);
     for (let i = 0; i < lengthCount; i++) {
       if (!this.#need(3)) return false;
-      lengthLengths[lengthOrder[i] ?? 0] = this.#take(3);
+      lengthLengths[LENGTH_ORDER[i] ?? 0] = this.#take(3);
     }
-    const { entries, rootBits } = makeHuffmanTable(lengthLengths, 7, false);
+    const { entries, rootBits } = new HuffmanTable(codeShapes().lengths).build(lengthLengths);
     const lengths = new Uint8Array(literalCount + distanceCount);
     for (let filled = 0; filled < lengths.byteLength; ) {
       // A code of at most 7 bits and 7 more bits; where the input ends they may be fewer.
       const enough = this.#need(14);
-      const entry = entries[this.#hold & ((1 << rootBits) - 1)] ?? 0;
-      const bits = entry & 15;
-      const symbol = entry >>> 5;
-      const extra = symbol < 16 ? 0 : symbol === 16 ? 2 : symbol === 17 ? 3 : 7;
-      if (!enough && this.#bits < bits + extra) return false;
-      this.#take(bits);
+      const entry = entries[this.#hold & ((1 << rootBits) - 1)] as number;
+      if (!enough && this.#bits < (entry & 31)) return false;
+      const symbol = entry >>> 16;
+      const codeBits = (entry >>> 8) & 31;
+      this.#take(codeBits);
       if (symbol < 16) {
         lengths[filled++] = symbol;
         continue;
       }
       if (symbol === 16 && filled === 0) throw invalidGzip("a block repeats a code length before the first");
       const value = symbol === 16 ? (lengths[filled - 1] ?? 0) : 0;
-      const count = this.#take(extra) + (symbol === 18 ? 11 : 3);
+      const count = this.#take((entry & 31) - codeBits) + (symbol === 18 ? 11 : 3);
       if (filled + count > lengths.byteLength) throw invalidGzip("a block repeats a code length too often");
       lengths.fill(value, filled, filled + count);
       filled += count;
     }
     if (lengths[END_OF_BLOCK] === 0) throw invalidGzip("a block has no end");
-    this.#codes = {
-      literals: makeHuffmanTable(lengths.subarray(0, literalCount), LITERAL_ROOT_BITS, true),
-      distances: makeHuffmanTable(lengths.subarray(literalCount), DISTANCE_ROOT_BITS, true),
-    };
+    this.#own ??= makeCodes(codeShapes());
+    this.#own.literals.build(lengths.subarray(0, literalCount));
+    this.#own.distances.build(lengths.subarray(literalCount));
+    this.#codes = this.#own;
     this.#state = "codes";
     return true;
   }
 
   /** Decodes symbols until the block ends or the output is full (true), or the input does not have a whole one (false). */
   #decode(): boolean {
+    const outputEnd = this.#output.byteLength - LONGEST_MATCH - SLACK;
+    for (;;) {
+      this.#decodeQuickly();
+      if (this.#state !== "codes" || this.#end > outputEnd) return true;
+      // What the quick loop does not dare at the end of the input.
+      if (!this.#decodeSymbol()) return false;
+      if (this.#state !== "codes") return true;
+    }
+  }
+
+  /** Decodes as long as nothing can run out. */
+  #decodeQuickly(): void {
     const input = this.#input;
-    const inputEnd = input.byteLength;
+    const inputEnd = input.byteLength - LOOK_AHEAD;
     const output = this.#output;
-    const outputEnd = output.byteLength - LONGEST_MATCH;
+    const outputEnd = output.byteLength - LONGEST_MATCH - SLACK;
+    let at = this.#at;
+    let end = this.#end;
+    if (at > inputEnd || end > outputEnd) return;
+    const outputView = this.#outputView;
+    const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
     const { entries: literals, rootBits: literalBits } = this.#codes.literals;
     const { entries: distances, rootBits: distanceBits } = this.#codes.distances;
     const literalMask = (1 << literalBits) - 1;
     const distanceMask = (1 << distanceBits) - 1;
-    let at = this.#at;
     let hold = this.#hold;
     let bits = this.#bits;
-    let end = this.#end;
-    let more = true;
-    while (end <= outputEnd) {
-      while (bits <= 24 && at < inputEnd) {
-        hold |= (input[at++] as number) << bits;
-        bits += 8;
-      }
+    while (at <= inputEnd && end <= outputEnd) {
+      // 24 to 31 bits, more than any code with its extra bits has, but for some distances. Those in `hold` above them are the
+      // same that the next such step puts there.
+      hold |= view.getInt32(at, true) << bits;
+      at += (31 - bits) >>> 3;
+      bits |= 24;
       let entry = literals[hold & literalMask] as number;
-      if ((entry & 31) === LINK) {
-        entry = literals[(entry >>> 9) + ((hold >>> literalBits) & ((1 << ((entry >>> 5) & 15)) - 1))] as number;
+      if (entry < 0) {
+        // Shifts look at the lowest five bits of their number only.
+        hold >>>= entry;
+        bits -= entry & 31;
+        output[end++] = entry >>> 16;
+        entry = literals[hold & literalMask] as number;
+        if (entry < 0) {
+          hold >>>= entry;
+          bits -= entry & 31;
+          output[end++] = entry >>> 16;
+          continue;
+        }
+        hold |= view.getInt32(at, true) << bits;
+        at += (31 - bits) >>> 3;
+        bits |= 24;
       }
-      let codeBits = entry & 31;
-      if (codeBits === 0 || codeBits > bits) {
-        if (codeBits === 0 && bits >= 15) throw invalidGzip("it has a code that stands for nothing");
-        more = false;
-        break;
-      }
-      const symbol = entry >>> 5;
-      if (symbol < END_OF_BLOCK) {
-        hold >>>= codeBits;
-        bits -= codeBits;
-        output[end++] = symbol;
-        continue;
-      }
-      if (symbol === END_OF_BLOCK) {
-        hold >>>= codeBits;
-        bits -= codeBits;
-        this.#endBlock();
-        break;
-      }
-      // From here on the input may turn out to be too short: then the symbol is decoded anew with the next input.
-      const beforeAt = at;
-      const beforeHold = hold;
-      const beforeBits = bits;
-      hold >>>= codeBits;
-      bits -= codeBits;
-      let extra = lengthExtra[symbol - 257] as number;
-      const length = (lengthBase[symbol - 257] as number) + (hold & ((1 << extra) - 1));
-      hold >>>= extra;
-      bits -= extra;
-      while (bits <= 24 && at < inputEnd) {
-        hold |= (input[at++] as number) << bits;
-        bits += 8;
-      }
-      entry = distances[hold & distanceMask] as number;
-      if ((entry & 31) === LINK) {
-        entry = distances[(entry >>> 9) + ((hold >>> distanceBits) & ((1 << ((entry >>> 5) & 15)) - 1))] as number;
-      }
-      codeBits = entry & 31;
-      if (codeBits === 0 && bits >= 15) throw invalidGzip("it has a distance that stands for nothing");
-      extra = distanceExtra[entry >>> 5] as number;
-      hold >>>= codeBits;
-      bits -= codeBits;
-      if (bits < extra) {
-        while (bits <= 24 && at < inputEnd) {
-          hold |= (input[at++] as number) << bits;
-          bits += 8;
+      if ((entry & UNUSUAL) !== 0) {
+        if ((entry & LINK) !== 0) {
+          entry = literals[(entry >>> 16) + ((hold >>> literalBits) & ((1 << (entry >>> 8)) - 1))] as number;
+        }
+        if (entry < 0) {
+          hold >>>= entry;
+          bits -= entry & 31;
+          output[end++] = entry >>> 16;
+          continue;
+        }
+        if ((entry & UNUSUAL) !== 0) {
+          if ((entry & END) === 0) throw noSymbol();
+          hold >>>= entry;
+          bits -= entry & 31;
+          this.#endBlock();
+          break;
         }
       }
-      if (codeBits === 0 || bits < extra) {
-        at = beforeAt;
-        hold = beforeHold;
-        bits = beforeBits;
-        more = false;
-        break;
+      const length = (entry >>> 16) + ((hold & ((1 << entry) - 1)) >>> (entry >>> 8));
+      hold >>>= entry;
+      bits -= entry & 31;
+      hold |= view.getInt32(at, true) << bits;
+      at += (31 - bits) >>> 3;
+      bits |= 24;
+      entry = distances[hold & distanceMask] as number;
+      if ((entry & UNUSUAL) !== 0) {
+        if ((entry & LINK) !== 0) {
+          entry = distances[(entry >>> 16) + ((hold >>> distanceBits) & ((1 << (entry >>> 8)) - 1))] as number;
+        }
+        if ((entry & UNUSUAL) !== 0) throw noDistance();
       }
-      const distance = (distanceBase[entry >>> 5] as number) + (hold & ((1 << extra) - 1));
-      hold >>>= extra;
-      bits -= extra;
-      if (length === 0 || distance === 0 || distance > end)
-        throw invalidGzip("it has a match that reaches too far back");
-      if (length <= distance && length > 24) {
-        output.copyWithin(end, end - distance, end - distance + length);
-        end += length;
+      let distance = entry >>> 16;
+      if ((entry & 31) > bits) {
+        const codeBits = (entry >>> 8) & 31;
+        hold >>>= codeBits;
+        bits -= codeBits;
+        hold |= view.getInt32(at, true) << bits;
+        at += (31 - bits) >>> 3;
+        bits |= 24;
+        const extra = (entry & 31) - codeBits;
+        distance += hold & ((1 << extra) - 1);
+        hold >>>= extra;
+        bits -= extra;
       } else {
-        for (let left = length; left > 0; left--, end++) output[end] = output[end - distance] as number;
+        distance += (hold & ((1 << entry) - 1)) >>> (entry >>> 8);
+        hold >>>= entry;
+        bits -= entry & 31;
       }
+      if (distance > end) throw tooFar();
+      end = copyMatch(output, outputView, end, distance, length);
     }
     this.#at = at;
-    this.#hold = hold;
+    this.#hold = hold & ((1 << bits) - 1);
     this.#bits = bits;
     this.#end = end;
-    return more;
+  }
+
+  /** Decodes one symbol; false, and nothing is used, if the input does not have all of it. */
+  #decodeSymbol(): boolean {
+    const before = { at: this.#at, hold: this.#hold, bits: this.#bits };
+    const entry = this.#readCode(this.#codes.literals);
+    if (entry !== undefined) {
+      if (entry < 0) {
+        this.#output[this.#end++] = entry >>> 16;
+        return true;
+      }
+      if ((entry & END) !== 0) {
+        this.#endBlock();
+        return true;
+      }
+      if ((entry & UNUSUAL) !== 0) throw noSymbol();
+      const length = this.#readNumber(entry);
+      const code = length === undefined ? undefined : this.#readCode(this.#codes.distances);
+      if (code !== undefined && (code & UNUSUAL) !== 0) throw noDistance();
+      const distance = code === undefined ? undefined : this.#readNumber(code);
+      if (length !== undefined && distance !== undefined) {
+        if (distance > this.#end) throw tooFar();
+        this.#end = copyMatch(this.#output, this.#outputView, this.#end, distance, length);
+        return true;
+      }
+    }
+    this.#at = before.at;
+    this.#hold = before.hold;
+    this.#bits = before.bits;
+    return false;
+  }
+
+  /** Takes a code and gives its entry; undefined if the input does not have all of it. */
+  #readCode({ entries, rootBits }: HuffmanTable): number | undefined {
+    this.#need(15);
+    let entry = entries[this.#hold & ((1 << rootBits) - 1)] as number;
+    if ((entry & LINK) !== 0) {
+      entry = entries[(entry >>> 16) + ((this.#hold >>> rootBits) & ((1 << (entry >>> 8)) - 1))] as number;
+    }
+    const codeBits = codeBitsOf(entry);
+    if (codeBits > this.#bits) return undefined;
+    this.#take(codeBits);
+    return entry;
+  }
+
+  /** The length or distance of an entry whose code was taken; undefined if the input does not have all of it. */
+  #readNumber(entry: number): number | undefined {
+    const extra = (entry & 31) - codeBitsOf(entry);
+    return this.#need(extra) ? (entry >>> 16) + this.#take(extra) : undefined;
   }
 }
 
-const noTable: HuffmanTable = { entries: new Int32Array(0), rootBits: 0 };
+/**
+ * Writes what begins `distance` bytes before `end` once more, `length` bytes from `end` on, and fewer than {@link SLACK} bytes
+ * more that do not count.
+ * @param view of all of `output`
+ * @returns where it ends
+ */
+function copyMatch(output: Uint8Array, view: DataView, end: number, distance: number, length: number): number {
+  const stop = end + length;
+  let from = end - distance;
+  if (distance === 1 && length >= LONG_RUN) output.fill(output[from] as number, end, stop);
+  else if (distance >= length && length >= LONG_COPY) output.copyWithin(end, from, from + length);
+  else if (distance >= 4) {
+    do {
+      view.setInt32(end, view.getInt32(from, true), true);
+      view.setInt32(end + 4, view.getInt32(from + 4, true), true);
+      end += 8;
+      from += 8;
+    } while (end < stop);
+  } else {
+    do {
+      output[end] = output[from] as number;
+      output[end + 1] = output[from + 1] as number;
+      output[end + 2] = output[from + 2] as number;
+      end += 3;
+      from += 3;
+    } while (end < stop);
+  }
+  return stop;
+}
+
+interface Shapes {
+  readonly lengths: CodeShape;
+  readonly literals: CodeShape;
+  readonly distances: CodeShape;
+}
+
+/** Made when they are first needed: importing does no work. */
+let shapes: Shapes | undefined;
+let fixedCodes: Codes | undefined;
+
+function codeShapes(): Shapes {
+  shapes ??= {
+    // Lengths of codes stand for themselves, but for three that are followed by how often another one is repeated.
+    lengths: {
+      symbols: Int32Array.from({ length: 19 }, (_, symbol) => numberEntry(symbol, [2, 3, 7][symbol - 16] ?? 0)),
+      rootBits: 7,
+      incomplete: false,
+    },
+    literals: {
+      symbols: Int32Array.from({ length: 288 }, (_, symbol) => {
+        if (symbol < END_OF_BLOCK) return literalEntry(symbol);
+        if (symbol === END_OF_BLOCK) return UNUSUAL | END;
+        return numberOf(LENGTH_BASE, LENGTH_EXTRA, symbol - END_OF_BLOCK - 1);
+      }),
+      rootBits: LITERAL_ROOT_BITS,
+      incomplete: true,
+    },
+    distances: {
+      symbols: Int32Array.from({ length: 32 }, (_, symbol) => numberOf(DISTANCE_BASE, DISTANCE_EXTRA, symbol)),
+      rootBits: DISTANCE_ROOT_BITS,
+      incomplete: true,
+    },
+  };
+  return shapes;
+}
+
+const makeCodes = ({ literals, distances }: Shapes): Codes => ({
+  literals: new HuffmanTable(literals),
+  distances: new HuffmanTable(distances),
+});
 
 /** The codes of blocks that bring none (RFC 1951, section 3.2.6). */
 function makeFixedCodes(): Codes {
-  const literals = new Uint8Array(288).fill(8, 0, 144).fill(9, 144, 256).fill(7, 256, 280).fill(8, 280);
-  return {
-    literals: makeHuffmanTable(literals, LITERAL_ROOT_BITS, false),
-    distances: makeHuffmanTable(new Uint8Array(32).fill(5), DISTANCE_ROOT_BITS, false),
-  };
+  const codes = makeCodes(codeShapes());
+  codes.literals.build(new Uint8Array(288).fill(8, 0, 144).fill(9, 144, 256).fill(7, 256, 280).fill(8, 280));
+  codes.distances.build(new Uint8Array(32).fill(5));
+  return codes;
 }
+
+/** The entry of a length or distance; of those that must not occur, one that says so. */
+function numberOf(bases: readonly number[], extras: readonly number[], symbol: number): number {
+  const base = bases[symbol];
+  return base === undefined ? UNUSUAL : numberEntry(base, extras[symbol] ?? 0);
+}
+
+const noSymbol = (): SlipwayError => invalidGzip("it has a code that stands for nothing");
+const noDistance = (): SlipwayError => invalidGzip("it has a distance that stands for nothing");
+const tooFar = (): SlipwayError => invalidGzip("it has a match that reaches too far back");
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   const both = new Uint8Array(a.byteLength + b.byteLength);

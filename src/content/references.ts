@@ -23,6 +23,8 @@ export interface NamedSource extends ReopenableSource {
   open(range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
   /** As {@link ReopenableSource.readWhole}. */
   readWhole?(options?: OperationOptions): Uint8Array | Promise<Uint8Array>;
+  /** Told when its bytes turn out not to have the digest that it was adopted under, before that is reported. Must not fail. */
+  mistaken?(): Promise<void>;
 }
 
 /** The caller's notes on a blob, by their keys. */
@@ -141,9 +143,7 @@ class ReferencingStore implements ReferencingContentStore {
       yield chunk;
     }
     if (size !== end - start) throw changed("SIZE_MISMATCH", digest, source);
-    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) {
-      throw changed("DIGEST_MISMATCH", digest, source);
-    }
+    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) await mistaken(digest, source);
   }
 
   readWhole(
@@ -155,13 +155,14 @@ class ReferencingStore implements ReferencingContentStore {
     if (adopted === undefined) return this.#store.readWhole?.(digest, limit, options);
     const { source } = adopted;
     if (source.readWhole === undefined || source.size > limit) return undefined;
-    const verified = (bytes: Uint8Array): Uint8Array => {
-      if (bytes.byteLength !== source.size) throw changed("SIZE_MISMATCH", digest, source);
-      if (digestOf(bytes, this.hasher, digestAlgorithm(digest)) === digest) return bytes;
-      throw changed("DIGEST_MISMATCH", digest, source);
-    };
     const read = source.readWhole(options);
-    return read instanceof Uint8Array ? verified(read) : read.then(verified);
+    if (read instanceof Uint8Array) return this.#verified(digest, source, read);
+    return read.then((bytes) => this.#verified(digest, source, bytes));
+  }
+
+  #verified(digest: Digest, source: NamedSource, bytes: Uint8Array): Uint8Array | Promise<never> {
+    if (bytes.byteLength !== source.size) throw changed("SIZE_MISMATCH", digest, source);
+    return digestOf(bytes, this.hasher, digestAlgorithm(digest)) === digest ? bytes : mistaken(digest, source);
   }
 
   /** An adopted source is no hindrance: writing its blob makes it one of the store's own. */
@@ -180,6 +181,11 @@ class ReferencingStore implements ReferencingContentStore {
   abort(ref: string): Promise<void> {
     return this.#store.abort(ref);
   }
+}
+
+async function mistaken(digest: Digest, source: NamedSource): Promise<never> {
+  await source.mistaken?.();
+  throw changed("DIGEST_MISMATCH", digest, source);
 }
 
 /** Only files have names, and other blobs than files do not change. */

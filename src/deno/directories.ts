@@ -1,8 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { ByteSource } from "../bytes.ts";
 import type { ContentStore } from "../content/store.ts";
-import type { AddedEntries } from "../frontend/sources/options.ts";
-import { type AddDirectoryOptions, addDirectoryBy } from "../node/directory-source.ts";
+import { type AddDirectoryOptions, type AddedDirectory, addDirectoryBy } from "../node/directory-source.ts";
 import * as stores from "../node/directory-store.ts";
 import type { Permission } from "../node/permission.ts";
 import * as files from "../node/write-file.ts";
@@ -58,7 +57,7 @@ export async function addDirectory(
   work: WritableSnapshot,
   hostDirectory: string,
   options: AddDirectoryOptions = {},
-): Promise<AddedEntries> {
+): Promise<AddedDirectory> {
   options.signal?.throwIfAborted();
   await needPermissions(`read the directory ${hostDirectory}`, [read(hostDirectory)]);
   const { Deno } = globalThis as { readonly Deno?: DenoCommands | undefined };

@@ -24,7 +24,7 @@
  * @module
  */
 
-export type { AddDirectoryOptions } from "../node/directory-source.ts";
+export type { AddDirectoryOptions, AddedDirectory } from "../node/directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "../node/directory-store.ts";
 export type { DockerCredentialsOptions } from "../node/docker-config/docker-credentials.ts";
 export type { FileSourceOptions } from "../node/file-source.ts";
@@ -82,6 +82,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   SnapshotReader,

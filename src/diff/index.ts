@@ -69,6 +69,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   NodeAttributes,
   SnapshotReader,
   SpecialNode,

@@ -1,4 +1,5 @@
 import type { ReopenableSource } from "../bytes.ts";
+import type { BlockCache } from "../compress/block-cache.ts";
 import type { CompressPool } from "../compress/compress-pool.ts";
 import { writeBlob } from "../content/index.ts";
 import { addedSources } from "../content/source-label.ts";
@@ -8,6 +9,7 @@ import { layerCompression } from "../oci/media-types.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { BaseLayer } from "./base-image.ts";
 import { holdBlob, type RecordedLayer } from "./blob-records.ts";
+import type { LayerBlockCache } from "./block-cache.ts";
 import { convertLayer, needsRewrite } from "./convert-layer.ts";
 import { type LayerMaking, type MadeLayer, makeOnce, shareWork } from "./layer-making.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -23,6 +25,8 @@ export interface BaseLayerMoving extends LayerMaking {
   readonly remote: RemoteLayers | undefined;
   /** Who compresses; undefined: this thread. */
   readonly compressPool: CompressPool | undefined;
+  /** Blocks that were compressed before; undefined: none. */
+  readonly blockCache: LayerBlockCache | undefined;
 }
 
 /** A layer, and whether it is there at all. */
@@ -56,7 +60,7 @@ export async function baseLayer(
     epoch,
   });
   const convert = async (shared: OperationOptions): Promise<RecordedLayer> => {
-    const { to, compressPool } = moving;
+    const { to, compressPool, blockCache } = moving;
     let { from } = moving;
     if (epoch !== undefined && from.remote) {
       // What is looked into first is read twice.
@@ -65,11 +69,10 @@ export async function baseLayer(
     }
     const late = epoch !== undefined && (await needsRewrite(from, layer, epoch, shared.signal));
     if (!late && !recompress) return await copyLayer(moving, layer, shared);
-    return await convertLayer(
-      layer,
-      { from, to, compression, compressionLevel, compressionEngine, compressPool, epoch: late ? epoch : undefined },
-      shared,
-    );
+    const conversion = { from, to, compression, compressionLevel, compressionEngine, compressPool };
+    const convertWith = (blocks?: BlockCache): Promise<RecordedLayer> =>
+      convertLayer(layer, { ...conversion, blockCache: blocks, epoch: late ? epoch : undefined }, shared);
+    return await (blockCache === undefined ? convertWith() : blockCache.forLayer(convertWith));
   };
   return await makeOnce(moving, key, convert, operation);
 }

@@ -23,7 +23,7 @@ export interface BlobRecords {
 }
 
 /** Part of every key. Raised when the same input gives other bytes: another gzip engine, another rule of the byte contract. */
-const FORMAT = 2;
+export const FORMAT = 2;
 
 /** Records kept in a metadata store under `layers/`, for blobs in a content store. */
 export function createBlobRecords(metadata: MetadataStore, content: ContentStore): BlobRecords {

@@ -1,4 +1,4 @@
-import { type CompressPool, decompress, type GzipEngine, gzip } from "../compress/index.ts";
+import { type BlockCache, type CompressPool, decompress, type GzipEngine, gzip } from "../compress/index.ts";
 import { readBlob, writeBlob } from "../content/index.ts";
 import type { ContentProvider, ContentStore } from "../content/store.ts";
 import type { LayerCompression } from "../diff/differ.ts";
@@ -23,6 +23,8 @@ export interface LayerConversion {
   readonly compressionEngine: GzipEngine | undefined;
   /** Who compresses; undefined: this thread. */
   readonly compressPool: CompressPool | undefined;
+  /** Blocks that were compressed before; undefined: none. */
+  readonly blockCache?: BlockCache | undefined;
   /** Seconds since 1970: later times inside are set to it. Undefined: the tar stays as it is. */
   readonly epoch: number | undefined;
 }
@@ -51,8 +53,8 @@ export async function convertLayer(
   const hasher = (to.hasher ?? hostHasher)("sha256");
   const original = verifiedTar(from, layer, operation);
   const tar = hashing(epoch === undefined ? original : rewriteTimes(original, epoch), hasher);
-  const { compressionLevel: level, compressionEngine: engine, compressPool: pool } = conversion;
-  const blob = compression === "gzip" ? gzip(tar, { level, engine, pool, signal: operation.signal }) : tar;
+  const { compressionLevel: level, compressionEngine: engine, compressPool: pool, blockCache: cache } = conversion;
+  const blob = compression === "gzip" ? gzip(tar, { level, engine, pool, cache, signal: operation.signal }) : tar;
   const { digest, size } = await writeBlob(to, blob, { signal: operation.signal });
   const diffID = toDigest("sha256", hasher.digest());
   await to.label(digest, { [DIFF_ID_LABEL]: diffID });

@@ -1,6 +1,7 @@
 import { createDiffer } from "../diff/index.ts";
 import { createMemoryMetadataStore } from "../snapshots/memory.ts";
 import { createBlobRecords } from "./blob-records.ts";
+import { createBlockCache } from "./block-cache.ts";
 import { type Exporting, exportImage } from "./export.ts";
 import type { Exporter, ExporterStores } from "./exporter.ts";
 import { createFlightControl } from "./flight-control.ts";
@@ -15,7 +16,8 @@ import { resolveOptions } from "./options.ts";
  * const image = await exporter.resolve({ name: "example.org/app:1" }).export(ref, { config: { entrypoint: ["/app"] } });
  */
 export function createExporter(stores: ExporterStores): Exporter {
-  const { content, snapshots, images, pusher, hasher, compressPool } = stores;
+  const { content, snapshots, images, pusher, hasher, compressPool, metadata } = stores;
+  const blockCache = stores.blockCache ?? (metadata !== undefined && createBlockCache({ content, metadata }));
   const exporting: Exporting = {
     content,
     snapshots,
@@ -23,8 +25,9 @@ export function createExporter(stores: ExporterStores): Exporter {
     pusher,
     hasher,
     compressPool,
+    blockCache: blockCache || undefined,
     differ: stores.differ ?? createDiffer({ content, hasher, compressPool }),
-    records: createBlobRecords(stores.metadata ?? createMemoryMetadataStore(), content),
+    records: createBlobRecords(metadata ?? createMemoryMetadataStore(), content),
     flights: stores.flights ?? createFlightControl<MadeLayer>(),
   };
   return {

@@ -10,6 +10,7 @@ import type { Platform } from "../oci/platform.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { MetadataStore } from "../snapshots/metadata.ts";
 import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
+import type { LayerBlockCache } from "./block-cache.ts";
 import type { BaseImage, ImageConfigOptions } from "./config.ts";
 import type { FlightControl } from "./flight-control.ts";
 import type { ImagePusher, PushedImage } from "./image-pusher.ts";
@@ -29,6 +30,11 @@ export interface ExporterStores {
   readonly metadata?: MetadataStore | undefined;
   /** Who compresses: `createCompressPool()` of `slipway/node`, `slipway/deno` or `slipway/browser`. Default: this thread. It stays open. */
   readonly compressPool?: CompressPool | undefined;
+  /**
+   * Blocks of layers that were compressed before: a layer in which few files changed is compressed anew only around them. Default:
+   * `createBlockCache({ content, metadata })` if there is a `metadata`, and none otherwise. `false`: none.
+   */
+  readonly blockCache?: LayerBlockCache | false | undefined;
   /** Default: `createDiffer({ content, hasher, compressPool })`. */
   readonly differ?: Differ | undefined;
   /** Default: the content store's own, or else `hostHasher`. */

@@ -21,6 +21,7 @@
  */
 
 export type { RecordedLayer } from "./blob-records.ts";
+export { type BlockCacheOptions, createBlockCache, type LayerBlockCache } from "./block-cache.ts";
 export type { BaseImage, HealthcheckOptions, HistoryOptions, ImageConfigOptions } from "./config.ts";
 export { createExporter } from "./create-exporter.ts";
 export type {
@@ -82,6 +83,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   Ref,

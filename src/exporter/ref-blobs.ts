@@ -1,14 +1,18 @@
-import type { Differ, LayerOptions, LayerWarning } from "../diff/differ.ts";
+import type { BlockCache } from "../compress/block-cache.ts";
+import type { Differ, Layer, LayerOptions, LayerWarning } from "../diff/differ.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { Ref } from "../snapshots/snapshotter.ts";
 import type { Tree } from "../snapshots/tree.ts";
 import type { RecordedLayer } from "./blob-records.ts";
+import type { LayerBlockCache } from "./block-cache.ts";
 import { type LayerMaking, type MadeLayer, makeOnce } from "./layer-making.ts";
 
 /** What the layers of refs are made with. */
 export interface RefBlobMaking extends LayerMaking {
   readonly differ: Differ;
+  /** Blocks that were compressed before; undefined: none. */
+  readonly blockCache: LayerBlockCache | undefined;
 }
 
 /** diffID of a tar without entries, which is two blocks of zeros: the layer of a ref that changed nothing. */
@@ -32,7 +36,7 @@ export async function refBlob(
   const lower = await parent?.tree();
   const upper = await ref.tree();
   if (lower === undefined ? upper.root.entries.size === 0 : lower.root.digest === upper.root.digest) return undefined;
-  const make = (shared: OperationOptions): Promise<RecordedLayer> => diff(making.differ, lower, upper, options, shared);
+  const make = (shared: OperationOptions): Promise<RecordedLayer> => diff(making, lower, upper, options, shared);
   // What a predicate keeps cannot be told from outside, so neither records nor other callers can stand in for it.
   const layer =
     options.xattrs === undefined
@@ -42,7 +46,7 @@ export async function refBlob(
 }
 
 async function diff(
-  differ: Differ,
+  { differ, blockCache: layers }: Pick<RefBlobMaking, "differ" | "blockCache">,
   lower: Tree | undefined,
   upper: Tree,
   options: LayerOptions,
@@ -52,7 +56,9 @@ async function diff(
   const onWarning = (warning: LayerWarning): void => {
     warnings.push(warning);
   };
-  const { descriptor, diffID } = await differ.compare(lower, upper, { ...options, signal, onProgress, onWarning });
+  const compare = (blockCache?: BlockCache): Promise<Layer> =>
+    differ.compare(lower, upper, { ...options, blockCache, signal, onProgress, onWarning });
+  const { descriptor, diffID } = await (layers === undefined ? compare() : layers.forLayer(compare));
   return { descriptor, diffID, warnings };
 }
 

@@ -16,7 +16,9 @@
  * @module
  */
 
-export type { AddDirectoryOptions } from "./directory-source.ts";
+export { type CompressPoolOptions, createCompressPool } from "./compress-pool/create-compress-pool.ts";
+export { runCompressWorker } from "./compress-pool/run-compress-worker.ts";
+export type { AddDirectoryOptions, AddedDirectory } from "./directory-source.ts";
 export { addDirectory } from "./directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "./directory-store.ts";
 export { openDirectoryStore, openTemporaryStore } from "./directory-store.ts";
@@ -36,6 +38,8 @@ export { writeRootfs } from "./write-rootfs.ts";
 // Types of other rooms that the above mention.
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { CompressPool, DeflateBlockOptions, DeflatedBlock, DeflateLevel } from "../compress/index.ts";
+export type { WorkerCompressPool, WorkerPoolOptions } from "../compress/worker-pool.ts";
 export type {
   CommitOptions,
   ContentInfo,
@@ -71,6 +75,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   MetadataStore,
   NodeAttributes,
   SnapshotReader,

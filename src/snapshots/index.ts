@@ -28,6 +28,7 @@ export type {
   FileContent,
   FileStat,
   FollowOptions,
+  KnownSource,
   Ref,
   SnapshotInfo,
   SnapshotKind,

@@ -27,7 +27,18 @@ export interface SnapshotUsage {
 }
 
 /** What a file may be written from. Strings are written as UTF-8. Only a `ReopenableSource` or `Blob` can be taken by reference. */
-export type FileContent = string | ByteSource | Blob | ReopenableSource | StoredContent;
+export type FileContent = string | ByteSource | Blob | ReopenableSource | KnownSource | StoredContent;
+
+/**
+ * A source whose digest was found out before. It is not read where it is taken by reference (then it is verified whenever it is read
+ * later), nor where the content store has its bytes.
+ */
+export interface KnownSource extends ReopenableSource {
+  /** SHA-256 of the whole content. */
+  readonly digest: Digest;
+  /** Told when the content turns out to have another digest. Must not fail. */
+  mistaken?(): Promise<void>;
+}
 
 /** Content that the content store has, or that will never be read (a base whose layers are reused as they are). */
 export interface StoredContent {

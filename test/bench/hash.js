@@ -3,6 +3,8 @@
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { runnerImport } from "vite";
+import { judgeSpeed, leaveOut } from "./goals.js";
+import { heading, say } from "./report.js";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -12,29 +14,57 @@ const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 /** @typedef {import("./hash/measure.ts").HashSpeeds} HashSpeeds */
 /** @typedef {import("./hash/measure.ts").HasherSpeed} HasherSpeed */
 
+/** @param {import("./main.js").Bench} bench */
+export async function benchHash({ rounds, quick }) {
+  for (const [name, speeds] of await hashing(quick ? ["Node"] : ["Node", "Chromium"], rounds)) {
+    const [pure, wasm] = ["pure", "hash-wasm"].map((hasher) => speeds.hashers.find((one) => one.name === hasher));
+    if (pure === undefined || wasm === undefined) {
+      leaveOut("sha256", `hash-wasm, ${name}`, "not in this engine");
+      continue;
+    }
+    const figure = (/** @type {HasherSpeed} */ { large }) => `${large.toFixed(0)} MB/s`;
+    judgeSpeed({
+      id: "sha256",
+      input: `${name}, 16 MiB in chunks of 64 KiB`,
+      ours: { figure: figure(pure) },
+      peer: { name: "hash-wasm", figure: figure(wasm) },
+      times: pure.large / wasm.large,
+      atLeast: 1,
+    });
+  }
+}
+
 /**
  * Prints a table, a row for each engine.
  * @param {readonly string[]} [names] which engines, default all
+ * @param {number} [rounds]
+ * @returns {Promise<Map<string, HashSpeeds>>} by engine
  */
-export async function hashing(names = []) {
+export async function hashing(names = [], rounds = 3) {
+  /** @type {Map<string, HashSpeeds>} */
+  const found = new Map();
   const path = join(root, "test/engines/index.ts");
   /** @type {{ module: typeof import("../engines/index.ts") }} */
   const { module } = await runnerImport(path, { root, configFile: false, logLevel: "error" });
-  console.log("\n## SHA-256, MB/s in chunks of 64 KiB (chunks of 512 bytes / a fresh hasher for every 4 KiB)\n");
-  console.log("| engine | used | pure | node:crypto | hash-wasm | crypto.subtle, 16 MiB at once |");
-  console.log("|---|---|---|---|---|---|");
+  heading("SHA-256, MB/s in chunks of 64 KiB (chunks of 512 bytes / a fresh hasher for every 4 KiB)");
+  say("| engine | used | pure | node:crypto | hash-wasm | crypto.subtle, 16 MiB at once |");
+  say("|---|---|---|---|---|---|");
   for (const engine of module.engines.filter(({ name }) => names.length === 0 || names.includes(name))) {
     if (engine.missing !== undefined) {
-      console.log(`| ${engine.name} | left out: no ${engine.missing} | | | | |`);
+      say(`| ${engine.name} | left out: no ${engine.missing} | | | | |`);
       continue;
     }
-    const { version, value } = await engine.run(join(root, "test/bench/hash"), { policy: POLICY });
-    const { chosen, hashers, subtle } = /** @type {HashSpeeds} */ (value);
+    const { version, value } = await engine.run(join(root, "test/bench/hash"), {
+      argument: { rounds },
+      policy: POLICY,
+    });
+    const speeds = /** @type {HashSpeeds} */ (value);
+    found.set(engine.name, speeds);
+    const { chosen, hashers, subtle } = speeds;
     const cells = ["pure", "node:crypto", "hash-wasm"].map((name) => cell(hashers.find((one) => one.name === name)));
-    console.log(
-      `| ${engine.name} ${shortVersion(version)} | ${chosen} | ${cells.join(" | ")} | ${subtle.toFixed(0)} |`,
-    );
+    say(`| ${engine.name} ${shortVersion(version)} | ${chosen} | ${cells.join(" | ")} | ${subtle.toFixed(0)} |`);
   }
+  return found;
 }
 
 /** @param {HasherSpeed | undefined} speed */

@@ -58,22 +58,57 @@ export function median(values) {
 }
 
 /**
- * Runs every contestant once per round, so that all of them see the same state of the machine.
- * @param {readonly { name: string, run: () => Promise<{ seconds: number, peak: number, size?: number }> }[]} contestants
- * @param {number} rounds
+ * What one run of a contestant gives: wall-clock seconds, and what else is known of it.
+ * @typedef {{ seconds: number, peak?: number, size?: number }} Run
  */
-export async function interleave(contestants, rounds) {
-  /** @type {Map<string, { seconds: number[], peak: number, size: number }>} */
+
+/** @typedef {{ seconds: number[], peak: number, size: number }} Result all rounds of a contestant; bytes */
+
+/** @typedef {{ name: string, run: () => Promise<Run> }} Contestant */
+
+/**
+ * Runs every contestant once per round, so that all of them see the same state of the machine.
+ * @param {readonly Contestant[]} contestants
+ * @param {number} rounds
+ * @param {(text: string) => void} [onProgress]
+ * @returns {Promise<Map<string, Result>>}
+ */
+export async function interleave(contestants, rounds, onProgress = () => undefined) {
+  /** @type {Map<string, Result>} */
   const results = new Map(contestants.map(({ name }) => [name, { seconds: [], peak: 0, size: 0 }]));
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 1; round <= rounds; round++) {
+    const told = [];
     for (const contestant of contestants) {
-      const { seconds, peak, size } = await contestant.run();
-      const result = results.get(contestant.name);
-      if (result === undefined) continue;
+      const { seconds, peak = 0, size } = await contestant.run();
+      const result = /** @type {Result} */ (results.get(contestant.name));
       result.seconds.push(seconds);
       result.peak = Math.max(result.peak, peak);
       result.size = size ?? result.size;
+      told.push(`${contestant.name} ${seconds.toFixed(2)}`);
     }
+    onProgress(`round ${round} of ${rounds}: ${told.join(", ")} s`);
   }
   return results;
 }
+
+/**
+ * How many times as fast as a peer something was: the median over the rounds of what each round says, since both saw
+ * the same machine only within a round.
+ * @param {readonly number[]} ours seconds
+ * @param {readonly number[]} peers seconds
+ */
+export const speedup = (ours, peers) => median(ours.map((seconds, round) => (peers[round] ?? Number.NaN) / seconds));
+
+/**
+ * Runs work in this process.
+ * @param {() => number | Promise<number>} work gives the size of its output in bytes
+ * @returns {Promise<Run>}
+ */
+export async function timed(work) {
+  const start = performance.now();
+  const size = await work();
+  return { seconds: (performance.now() - start) / 1000, size };
+}
+
+/** Megabytes are 10^6 bytes everywhere. */
+export const MB = 1e6;

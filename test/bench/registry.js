@@ -9,6 +9,7 @@ import { interleave, median, run } from "./measure.js";
 import { appendLayer } from "./registry/append.js";
 import { countingProxy } from "./registry/counting-proxy.js";
 import { makeLayout } from "./registry/sample.js";
+import { say } from "./report.js";
 
 const MB = 1e6;
 const IMAGE = "docker.io/library/bench:1";
@@ -33,7 +34,7 @@ async function load(path) {
 /** @param {number} rounds */
 export async function benchRegistry(rounds) {
   if (!has("docker-registry")) {
-    console.log("\n## Registries: left out, docker-registry is not installed");
+    say("\n## Registries: left out, docker-registry is not installed");
     return;
   }
   /** @type {typeof import("../interop/support/registry.ts")} */
@@ -105,7 +106,7 @@ export async function benchRegistry(rounds) {
             }),
         });
       }
-      console.log(`\n## Push of an image of ${(bytes / MB).toFixed(0)} MB to docker-registry, median of ${rounds}\n`);
+      say(`\n## Push of an image of ${(bytes / MB).toFixed(0)} MB to docker-registry, median of ${rounds}\n`);
       table(await interleave(contestants, rounds), bytes);
       if (docker) await docker.docker(["image", "rm", name]);
     }
@@ -143,7 +144,7 @@ export async function benchRegistry(rounds) {
           },
         });
       }
-      console.log(`\n## Pull of the same image into a layout directory, median of ${rounds}\n`);
+      say(`\n## Pull of the same image into a layout directory, median of ${rounds}\n`);
       table(await interleave(contestants, rounds), bytes);
     }
 
@@ -161,12 +162,12 @@ export async function benchRegistry(rounds) {
  */
 function table(results, bytes) {
   const own = median(results.get("slipway")?.seconds ?? []);
-  console.log("| | seconds | MB/s | peak memory MB | time beside slipway |");
-  console.log("|---|---|---|---|---|");
+  say("| | seconds | MB/s | peak memory MB | time beside slipway |");
+  say("|---|---|---|---|---|");
   for (const [name, { seconds: all, peak }] of results) {
     const seconds = median(all);
     const memory = Number.isNaN(peak) ? "in the daemon" : (peak / MB).toFixed(0);
-    console.log(
+    say(
       `| ${name} | ${seconds.toFixed(2)} | ${(bytes / MB / seconds).toFixed(0)} | ${memory} | ${(seconds / own).toFixed(2)} × |`,
     );
   }
@@ -215,9 +216,9 @@ async function wire(startRegistry, work) {
     await count("build on it with one small layer, and push that beside it", (host) =>
       appendLayer(`${host}/base:1`, `${host}/hello:1`),
     );
-    console.log(`\n## On the wire: an image of ${(image.bytes / MB).toFixed(0)} MB, docker-registry\n`);
-    console.log("| | requests | bytes sent, with heads | bytes received |\n|---|---|---|---|");
-    for (const row of rows) console.log(row);
+    say(`\n## On the wire: an image of ${(image.bytes / MB).toFixed(0)} MB, docker-registry\n`);
+    say("| | requests | bytes sent, with heads | bytes received |\n|---|---|---|---|");
+    for (const row of rows) say(row);
   } finally {
     await registry.stop();
     rmSync(layout, { recursive: true });
@@ -241,15 +242,15 @@ async function memory(startRegistry, work) {
     const push = await run("node", [program("push.js"), layout, IMAGE, name]);
     const pull = await run("node", [program("pull.js"), name, join(work, "large-pulled")]);
     rmSync(join(work, "large-pulled"), { recursive: true });
-    console.log(`\n## Peak memory for one layer of ${(image.bytes / MB).toFixed(0)} MB\n`);
-    console.log("| | peak memory MB | above idle (goal: under 100) | seconds |\n|---|---|---|---|");
-    console.log(`| idle Node | ${(idle.peak / MB).toFixed(0)} | | |`);
+    say(`\n## Peak memory for one layer of ${(image.bytes / MB).toFixed(0)} MB\n`);
+    say("| | peak memory MB | above idle (goal: under 100) | seconds |\n|---|---|---|---|");
+    say(`| idle Node | ${(idle.peak / MB).toFixed(0)} | | |`);
     for (const [title, { peak, seconds }] of /** @type {const} */ ([
       ["push", push],
       ["pull into a layout directory", pull],
     ])) {
       const above = ((peak - idle.peak) / MB).toFixed(0);
-      console.log(`| ${title} | ${(peak / MB).toFixed(0)} | ${above} | ${seconds.toFixed(1)} |`);
+      say(`| ${title} | ${(peak / MB).toFixed(0)} | ${above} | ${seconds.toFixed(1)} |`);
     }
   } finally {
     await registry.stop();

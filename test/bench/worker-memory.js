@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Miniflare } from "miniflare";
 import { bundleWorker } from "../../demo/worker/bundle.js";
+import { say } from "./report.js";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -93,18 +94,16 @@ function statusOf(pid, field) {
 
 /** Prints a table. @param {number} mebibytes of the layer's content */
 export async function workerMemory(mebibytes = 1024) {
-  console.log(
-    `\n## Peak memory of workerd for a layer of ${mebibytes} MiB in R2, whose simulator runs in the same process\n`,
-  );
-  console.log("| made of | flags | idle MiB | above idle | above the bare upload | seconds | layer MiB |");
-  console.log("|---|---|---|---|---|---|---|");
+  say(`\n## Peak memory of workerd for a layer of ${mebibytes} MiB in R2, whose simulator runs in the same process\n`);
+  say("| made of | flags | idle MiB | above idle | above the bare upload | seconds | layer MiB |");
+  say("|---|---|---|---|---|---|---|");
   for (const flags of [[], ["nodejs_compat"]]) {
     let bare = 0;
     for (const from of /** @type {(keyof typeof INPUTS)[]} */ (Object.keys(INPUTS))) {
       const { idle, peak, seconds, layer } = await measure({ mebibytes, flags, from });
       if (from === "nothing") bare = peak - idle;
       const cells = [idle, peak - idle, peak - idle - bare, seconds, layer / MEBIBYTE].map((value) => value.toFixed(0));
-      console.log(`| ${INPUTS[from]} | ${flags.join()} | ${cells.join(" | ")} |`);
+      say(`| ${INPUTS[from]} | ${flags.join()} | ${cells.join(" | ")} |`);
     }
   }
 }

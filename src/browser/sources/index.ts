@@ -24,6 +24,7 @@ export type {
   FileNode,
   FileStat,
   FollowOptions,
+  KnownSource,
   NodeAttributes,
   SnapshotReader,
   SpecialNode,

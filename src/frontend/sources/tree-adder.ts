@@ -1,12 +1,14 @@
+import { SMALL_SIZE } from "../../bytes.ts";
 import { LayerDirectory } from "../../diff/layer-directory.ts";
 import { setAttributes } from "../../diff/set-attributes.ts";
 import { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "../../errors.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { type ProgressEvent, runStep, type StepReporter } from "../../progress.ts";
 import { DEFAULT_ATTRIBUTES } from "../../snapshots/attributes.ts";
 import { type Leaf, specialNode, symlinkNode } from "../../snapshots/node.ts";
 import { joinPath, splitPath } from "../../snapshots/path.ts";
 import { pathOf, resolve } from "../../snapshots/resolve.ts";
-import type { FileContent, WritableSnapshot } from "../../snapshots/snapshotter.ts";
+import type { FileContent, KnownSource, WritableSnapshot } from "../../snapshots/snapshotter.ts";
 import type { DirectoryNode, NodeAttributes } from "../../snapshots/tree.ts";
 import { checkNames, entryNames } from "./entry-name.ts";
 import { HardLinks } from "./hard-links.ts";
@@ -23,11 +25,14 @@ export type SourceNode =
   | {
       readonly type: "file";
       readonly attributes: NodeAttributes;
+      /** If all files' contents are {@link KnownSource}s the step counts as cached. */
       readonly content: FileContent;
       /** Bytes. */
       readonly size: number;
       /** Called when it is written; what it throws ends all. */
       readonly written?: () => void;
+      /** Called then with the digest of its content. */
+      readonly hashed?: ((digest: Digest) => void) | undefined;
     }
   | {
       readonly type: "symlink";
@@ -122,10 +127,14 @@ export class TreeAdder {
   /** Attributes of directories that the filter leaves out: they come along with the first entry in them that is taken. */
   readonly #leftOut = new Map<string, NodeAttributes>();
   readonly #onAbort = (): void => this.#stop.abort(this.#options.signal?.reason);
+  /** Where the last entry came, by what its path began with: most entries follow another one of their directory. */
+  #recent: { readonly path: string; readonly place: Place } | undefined;
   #entries = 0;
   #made = 0;
   #size = 0;
   #written = 0;
+  #files = 0;
+  #cached = 0;
 
   /**
    * @param before what the snapshot has so far, `dest` among it
@@ -171,6 +180,15 @@ export class TreeAdder {
   async add(path: string, node: SourceNode, label: string = path): Promise<void> {
     this.#options.signal?.throwIfAborted();
     const doing = `Cannot add ${label}`;
+    const slash = path.lastIndexOf("/");
+    const recent = this.#recent;
+    const last = path.slice(slash + 1);
+    // Names that mean something, or nothing, are looked at below.
+    if (recent?.path.length === slash && path.startsWith(recent.path) && last !== "" && !last.startsWith(".")) {
+      this.#entries++;
+      await this.#put(recent.place, last, node, doing);
+      return;
+    }
     const names = entryNames(path, doing);
     const name = names.at(-1);
     if (name === undefined) {
@@ -181,6 +199,12 @@ export class TreeAdder {
     checkNames(names, doing);
     this.#entries++;
     const parent = await this.#enter(names.slice(0, -1), doing);
+    // With a filter each entry is asked for.
+    if (this.#selection.takesAll) this.#recent = { path: path.slice(0, Math.max(0, slash)), place: parent };
+    await this.#put(parent, name, node, doing);
+  }
+
+  async #put(parent: Place, name: string, node: SourceNode, doing: string): Promise<void> {
     if (node.type === "directory") await this.#addDirectory(parent, name, node.attributes, doing);
     else await this.#addLeaf(parent, name, node, doing);
   }
@@ -189,6 +213,7 @@ export class TreeAdder {
   async finish(): Promise<AddedEntries> {
     await this.#pool.finish();
     await this.#links.make();
+    if (this.#files > 0 && this.#cached === this.#files) this.#report.cached();
     return { entries: this.#entries, size: this.#size };
   }
 
@@ -296,7 +321,7 @@ export class TreeAdder {
     const path = `${parent.path}/${name}`;
     // Looked for before anything is removed: a link to itself would take away what it names.
     const linked = node.type === "link" ? this.#linked(node.target, path, doing) : "";
-    await this.#makeRoom(parent, name, doing);
+    if (parent.directory.entries.has(name)) await this.#makeRoom(parent, name, doing);
     this.#countMade(doing);
     switch (node.type) {
       case "link":
@@ -327,6 +352,15 @@ export class TreeAdder {
     if (this.#size > sizeLimit)
       throw this.#limit(`${doing}: the files have more than the ${sizeLimit} bytes that they may`);
     const attributes = wantedAttributes(this.#options, node.attributes);
+    this.#files++;
+    if (isKnown(node.content)) {
+      this.#cached++;
+      this.#written += node.size;
+      // Next to nothing is done: not worth a place in the pool, nor an event.
+      await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal });
+      node.written?.();
+      return;
+    }
     const write = async (): Promise<void> => {
       let counted = 0;
       const count = (current: number): void => {
@@ -334,11 +368,18 @@ export class TreeAdder {
         counted = current;
         this.#report.running(this.#written);
       };
-      // A large file is to show that it moves.
-      const onProgress = this.#options.onProgress && (({ current }: ProgressEvent) => count(current ?? 0));
+      // A large file is to show that it moves; a small one would pay more for that than for being read.
+      const onProgress =
+        node.size > SMALL_SIZE && this.#options.onProgress
+          ? ({ current }: ProgressEvent) => count(current ?? 0)
+          : undefined;
       await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal, onProgress });
       node.written?.();
       count(node.size);
+      if (node.hashed !== undefined) {
+        const written = (await this.#work.lstat(path)).node;
+        if (written.type === "file") node.hashed(written.content);
+      }
     };
     if (this.#kind.sequential === true) await write();
     else await this.#pool.start(write);
@@ -392,6 +433,8 @@ export class TreeAdder {
       throw new SlipwayError("ALREADY_EXISTS", `${doing}: there is another entry for ${there}`);
     }
     directory.entries.delete(name);
+    // It may have been a symlink to where the last entry came.
+    this.#recent = undefined;
   }
 
   #countMade(doing: string): void {
@@ -404,6 +447,10 @@ export class TreeAdder {
   #limit(message: string): SlipwayError {
     return new SlipwayError(this.#kind.limitCode ?? "OUT_OF_RANGE", message);
   }
+}
+
+function isKnown(content: FileContent): content is KnownSource {
+  return typeof content === "object" && content !== null && "open" in content && "digest" in content;
 }
 
 // What the source brings is only looked at for being a symlink or something else.

@@ -16,8 +16,8 @@ const COLUMNS: readonly (readonly [title: string, names: RegExp])[] = [
   ["write / read, own store", /^(?:write|read), (?!memory)/],
 ];
 
-/** Prints a table with a line for each engine that is there, as it is measured. */
-export async function benchEngines(): Promise<void> {
+/** Prints a table with a line for each engine that is there, as it is measured. @param say prints Markdown */
+export async function benchEngines(say: (text: string) => void): Promise<void> {
   const { size, rounds } = ARGUMENT;
   say(`\n## Engines: MB/s of ${(size / 1e6).toFixed(1)} MB of text, noise and zeros, median of ${rounds}\n`);
   say(`| engine | version | ${COLUMNS.map(([title]) => title).join(" | ")} |`);
@@ -42,8 +42,4 @@ function cell(speeds: Speeds, names: RegExp): string {
     return match === null ? [] : [match[1] ?? speed.toFixed(speed < 10 ? 1 : 0)];
   });
   return found.length === 0 ? "—" : found.join(" / ");
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

@@ -22,8 +22,13 @@ export interface HashSpeeds {
   readonly subtle: number;
 }
 
+/** How much is measured. */
+export interface HashArgument {
+  /** Times that each hasher works. */
+  readonly rounds: number;
+}
+
 const SIZE = 16 * 1024 * 1024;
-const ROUNDS = 3;
 /** Milliseconds that one measurement takes at least: some clocks count whole ones. */
 const LEAST = 150;
 
@@ -31,7 +36,7 @@ const LEAST = 150;
  * Measures all hashers in turn, several times, and takes the median.
  * @param now milliseconds of a clock; it may need something from outside in order to advance
  */
-export async function measureHashers(now: () => Promise<number>): Promise<HashSpeeds> {
+export async function measureHashers(now: () => Promise<number>, { rounds }: HashArgument): Promise<HashSpeeds> {
   const bytes = noise();
   const hashers = await allHashers();
   const tasks = hashers.flatMap(({ factory }) => [
@@ -41,10 +46,10 @@ export async function measureHashers(now: () => Promise<number>): Promise<HashSp
   ]);
   tasks.push(() => subtleDigest("sha256", bytes).then(() => bytes.byteLength));
   const found: number[][] = tasks.map(() => []);
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [at, task] of tasks.entries()) found[at]?.push(await speedOf(task, now));
   }
-  const medians = found.map((speeds) => speeds.sort((a, b) => a - b)[ROUNDS >> 1] ?? Number.NaN);
+  const medians = found.map((speeds) => speeds.sort((a, b) => a - b)[rounds >> 1] ?? Number.NaN);
   return {
     chosen: hostHasher("sha256").save === undefined ? "node:crypto" : "pure",
     hashers: hashers.map(({ name }, at) => {

@@ -1,4 +1,4 @@
-import { type HashSpeeds, measureHashers } from "./measure.ts";
+import { type HashArgument, type HashSpeeds, measureHashers } from "./measure.ts";
 
 /** The part of an R2 bucket that is needed. */
 interface Bucket {
@@ -6,9 +6,9 @@ interface Bucket {
 }
 
 /** Speeds by a clock that stands still while a Worker computes: it is set right by whatever comes from outside. */
-export function run(_argument: unknown, { BUCKET }: { readonly BUCKET: Bucket }): Promise<HashSpeeds> {
+export function run(argument: HashArgument, { BUCKET }: { readonly BUCKET: Bucket }): Promise<HashSpeeds> {
   return measureHashers(async () => {
     await BUCKET.head("nothing");
     return Date.now();
-  });
+  }, argument);
 }

@@ -1,0 +1,84 @@
+import { chunksOf, toReadableStream } from "../../../src/bytes.ts";
+import { type CompressPool, gzip } from "../../../src/compress/index.ts";
+import { addTar, build, createMemoryContentStore } from "../../../src/index.ts";
+
+/** Where the input is. */
+export interface ChromiumArgument {
+  /** URL of a tar. */
+  readonly address: string;
+}
+
+/** One round: seconds, and bytes of output. */
+export interface ChromiumRound {
+  /** Our gzip in the thread of the page. */
+  readonly gzip: number;
+  readonly gzipSize: number;
+  /** The engine's own `CompressionStream`. */
+  readonly native: number;
+  readonly nativeSize: number;
+  /** A tar in memory to an image in memory, with workers. */
+  readonly export: number;
+  /** How many workers the export had; 0 is the engine's own thread. */
+  readonly workers: number;
+}
+
+const CHUNK = 64 * 1024;
+/** Bytes that are done once before anything is measured, so that what is compiled while it runs is. */
+const WARM_UP = 4 * 1024 * 1024;
+
+/** Measures once. @param openPool workers, where there are any */
+export async function measure(
+  { address }: ChromiumArgument,
+  openPool: (() => CompressPool) | undefined,
+): Promise<ChromiumRound> {
+  const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());
+  const pool = openPool?.();
+  try {
+    const beginning = bytes.subarray(0, WARM_UP);
+    await sizeOf(gzip(chunks(beginning)));
+    await compressByEngine(beginning);
+    const ours = await timed(() => sizeOf(gzip(chunks(bytes))));
+    const native = await timed(() => compressByEngine(bytes));
+    const whole = await timed(() => exportTar(bytes, pool));
+    return {
+      gzip: ours.seconds,
+      gzipSize: ours.size,
+      native: native.seconds,
+      nativeSize: native.size,
+      export: whole.seconds,
+      workers: pool?.concurrency ?? 0,
+    };
+  } finally {
+    await pool?.close();
+  }
+}
+
+async function exportTar(bytes: Uint8Array<ArrayBuffer>, compressPool: CompressPool | undefined): Promise<number> {
+  const image = await build({
+    content: createMemoryContentStore(),
+    fill: (work, options) => addTar(work, chunks(bytes), options),
+    compressPool,
+  });
+  return image.descriptor.size;
+}
+
+async function compressByEngine(bytes: Uint8Array): Promise<number> {
+  const stream = toReadableStream(chunks(bytes)) as ReadableStream<Uint8Array<ArrayBuffer>>;
+  return await sizeOf(chunksOf(stream.pipeThrough(new CompressionStream("gzip"))));
+}
+
+async function sizeOf(source: AsyncIterable<Uint8Array>): Promise<number> {
+  let size = 0;
+  for await (const chunk of source) size += chunk.byteLength;
+  return size;
+}
+
+async function timed(work: () => Promise<number>): Promise<{ readonly seconds: number; readonly size: number }> {
+  const start = performance.now();
+  const size = await work();
+  return { seconds: (performance.now() - start) / 1000, size };
+}
+
+function* chunks(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
+}

@@ -1,0 +1,4 @@
+import { type ChromiumArgument, type ChromiumRound, measure } from "./measure.ts";
+
+/** Measures in Node. */
+export const run = (argument: ChromiumArgument): Promise<ChromiumRound> => measure(argument, undefined);

@@ -1,0 +1,200 @@
+// Compressors on the same bytes in memory, in turn: ours and those of JavaScript in this process, others as programs on the same file.
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync as zlibGzip } from "node:zlib";
+import { gzipSync as fflateGzip } from "fflate";
+import { gzip } from "slipway/compress";
+import * as edge from "slipway/node";
+import { judgeSpeed, leaveOut, percentMore } from "./goals.js";
+import { has, optionalPackage } from "./machine.js";
+import { interleave, MB, median, run, speedup, timed } from "./measure.js";
+import { heading, progress, say, table } from "./report.js";
+
+/** @typedef {import("./set/index.js").TreeName} TreeName */
+
+const LEVEL = 6;
+const CHUNK = 64 * 1024;
+
+/** @type {readonly TreeName[]} */
+const INPUTS = ["node_modules", "rootfs", "small files", "incompressible"];
+
+const OURS = "Slipway";
+const OURS_TWO = "Slipway, two workers";
+const ZLIB = "Node's zlib";
+const FFLATE = "fflate";
+const PIGZ_TWO = "pigz -p2";
+
+/**
+ * As layers flow.
+ * @param {Uint8Array} bytes
+ */
+function* chunksOf(bytes) {
+  for (let at = 0; at < bytes.byteLength; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {import("slipway/compress").GzipOptions} [options]
+ * @returns {Promise<number>} bytes of output
+ */
+async function slipwaySize(bytes, options) {
+  let size = 0;
+  for await (const chunk of gzip(chunksOf(bytes), options)) size += chunk.byteLength;
+  return size;
+}
+
+/**
+ * As fast as zlib's stream in chunks of 1 MiB, and faster than with its usual small chunks of output.
+ * @param {Uint8Array} bytes
+ */
+const zlibSize = (bytes) => zlibGzip(bytes, { level: LEVEL, chunkSize: 1024 * 1024 }).byteLength;
+
+/**
+ * @param {string} shell
+ * @param {string} output
+ */
+async function program(shell, output) {
+  const result = await run("sh", ["-c", `${shell} >'${output}'`]);
+  return { ...result, size: statSync(output).size };
+}
+
+/**
+ * @param {{ bytes: Uint8Array, path: string }} input
+ * @param {string} output
+ * @param {import("slipway/compress").CompressPool | undefined} pool
+ */
+function contestantsOf({ bytes, path }, output, pool) {
+  /** @type {import("./measure.js").Contestant[]} */
+  const all = [
+    { name: OURS, run: () => timed(() => slipwaySize(bytes, { level: LEVEL })) },
+    { name: ZLIB, run: () => timed(() => zlibSize(bytes)) },
+    { name: FFLATE, run: () => timed(() => fflateGzip(bytes, { level: LEVEL }).byteLength) },
+  ];
+  const pako = optionalPackage("pako");
+  if (pako !== undefined) {
+    all.push({ name: "pako", run: () => timed(() => pako.gzip(bytes, { level: LEVEL }).byteLength) });
+  }
+  if (pool !== undefined) {
+    all.push({ name: OURS_TWO, run: () => timed(() => slipwaySize(bytes, { level: LEVEL, pool })) });
+  }
+  for (const [name, tool, command] of [
+    ["GNU gzip", "gzip", `gzip -${LEVEL} -c`],
+    ["libdeflate-gzip", "libdeflate-gzip", `libdeflate-gzip -${LEVEL} -c`],
+    ["pigz -p1", "pigz", `pigz -${LEVEL} -p1 -c`],
+    [PIGZ_TWO, "pigz", `pigz -${LEVEL} -p2 -c`],
+  ]) {
+    if (has(tool ?? "")) all.push({ name: name ?? "", run: () => program(`${command} '${path}'`, output) });
+  }
+  return all;
+}
+
+/** @returns {import("slipway/compress").CompressPool | undefined} */
+const twoWorkers = () => edge.createCompressPool?.({ workers: 2 });
+
+/** @param {import("./main.js").Bench} bench */
+export async function benchGzip({ set, rounds }) {
+  const directory = mkdtempSync(join(tmpdir(), "slipway-bench-"));
+  const pool = twoWorkers();
+  try {
+    for (const name of INPUTS) {
+      const missing = set.missing(name);
+      if (missing === undefined) await benchInput(name, set.readSample(name), directory, pool, rounds);
+      else say(`\n${name} is left out: ${missing}`);
+    }
+    await benchLevels(set.readSample("node_modules"), rounds);
+  } finally {
+    await pool?.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/**
+ * @param {TreeName} name
+ * @param {{ bytes: Uint8Array, path: string, label: string }} input
+ * @param {string} directory
+ * @param {import("slipway/compress").CompressPool | undefined} pool
+ * @param {number} rounds
+ */
+async function benchInput(name, input, directory, pool, rounds) {
+  const { bytes, label } = input;
+  const size = bytes.byteLength;
+  heading(`gzip ${LEVEL} of ${label}, median of ${rounds}`);
+  const contestants = contestantsOf(input, join(directory, "output"), pool);
+  // What is compiled while it runs should be so before it is measured.
+  const beginning = { bytes: bytes.subarray(0, 2 * 1024 * 1024), path: input.path };
+  for (const { run } of contestantsOf(beginning, join(directory, "output"), pool).slice(0, 5)) await run();
+  const results = await interleave(contestants, rounds, (text) => progress(`gzip of ${name}, ${text}`));
+  const speed = (/** @type {number[]} */ seconds) => `${(size / MB / median(seconds)).toFixed(1)} MB/s`;
+  const baseline = results.get(ZLIB)?.size ?? Number.NaN;
+  const ours = /** @type {import("./measure.js").Result} */ (results.get(OURS));
+  table(
+    ["", "MB/s", "size of the input's", "size beside zlib 6", "time beside Slipway, one thread"],
+    [...results].map(([title, result]) => [
+      title,
+      (size / MB / median(result.seconds)).toFixed(1),
+      (result.size / size).toFixed(4),
+      percentMore(result.size / baseline),
+      `${speedup(ours.seconds, result.seconds).toFixed(2)} ×`,
+    ]),
+  );
+  /**
+   * @param {import("./goals.js").GoalID} id
+   * @param {string} own
+   * @param {string} other
+   * @param {number} atLeast
+   * @param {number} sizeAtMost
+   */
+  const compare = (id, own, other, atLeast, sizeAtMost) => {
+    const mine = results.get(own);
+    const peer = results.get(other);
+    if (mine === undefined || peer === undefined) return leaveOut(id, other, "not installed");
+    judgeSpeed({
+      id,
+      input: label,
+      ours: { figure: speed(mine.seconds), size: mine.size },
+      peer: { name: other, figure: speed(peer.seconds), size: peer.size },
+      times: speedup(mine.seconds, peer.seconds),
+      atLeast,
+      sizeAtMost,
+    });
+  };
+  if (name === "incompressible") {
+    compare("incompressible", OURS, ZLIB, 4, 1.01);
+  } else {
+    compare("zlib", OURS, ZLIB, 1.5, 1.01);
+    compare("fflate", OURS, FFLATE, 2.5, 1);
+    compare("pigz", OURS_TWO, PIGZ_TWO, 1.4, 1.015);
+  }
+}
+
+/**
+ * What each level costs and gives.
+ * @param {{ bytes: Uint8Array, label: string }} input
+ * @param {number} rounds
+ */
+async function benchLevels({ bytes, label }, rounds) {
+  const some = Math.min(rounds, 3);
+  heading(`Levels, one thread, ${label}, median of ${some}`);
+  const results = await interleave(
+    [
+      { name: "Node's zlib 6", run: () => timed(() => zlibSize(bytes)) },
+      ...Array.from({ length: 9 }, (_, i) => ({
+        name: `Slipway ${i + 1}`,
+        run: () => timed(() => slipwaySize(bytes, { level: i + 1 })),
+      })),
+    ],
+    some,
+    (text) => progress(`levels, ${text}`),
+  );
+  const zlib = /** @type {import("./measure.js").Result} */ (results.get("Node's zlib 6"));
+  table(
+    ["level", "MB/s", "speed beside zlib 6", "size beside zlib 6"],
+    [...results].map(([name, result]) => [
+      name,
+      (bytes.byteLength / MB / median(result.seconds)).toFixed(1),
+      `${speedup(result.seconds, zlib.seconds).toFixed(2)} ×`,
+      percentMore(result.size / zlib.size),
+    ]),
+  );
+}
