@@ -1,7 +1,7 @@
 import { SlipwayError } from "../errors.ts";
 import type { OperationOptions } from "../progress.ts";
 import { changeAttributes, changeXattr, DEFAULT_ATTRIBUTES } from "./attributes.ts";
-import { adoptKnown, type ContentTarget, storeContent } from "./file-content.ts";
+import { type ContentTarget, storeContent } from "./file-content.ts";
 import { fileNode, type Leaf, specialNode, symlinkNode } from "./node.ts";
 import { checkTarget } from "./path.ts";
 import { TreeReader } from "./reader.ts";
@@ -43,16 +43,17 @@ export class TreeWriter extends TreeReader implements WritableSnapshot {
   async writeFile(path: string, content: FileContent, options?: AttributeOptions & OperationOptions): Promise<void> {
     const doing = `Cannot write ${path}`;
     let working = await this.working();
-    options?.signal?.throwIfAborted();
-    let stored = adoptKnown(this.#target, content);
-    if (stored === undefined) {
-      // What cannot be written is refused before its content is stored.
-      checkWrite(working, path, options, doing);
-      stored = await storeContent(this.#target, content, path, options);
+    // What cannot be written is refused before its content is stored.
+    let checked = checkWrite(working, path, options, doing);
+    let stored = storeContent(this.#target, content, path, options);
+    if (stored instanceof Promise) {
+      stored = await stored;
+      // Others may have written meanwhile.
       working = await this.working();
       options?.signal?.throwIfAborted();
+      checked = checkWrite(working, path, options, doing);
     }
-    const { place, attributes } = checkWrite(working, path, options, doing);
+    const { place, attributes } = checked;
     const node = fileNode(attributes, stored.digest, stored.size);
     const { entry } = place;
     if (entry === undefined) working.create(place, node);

@@ -1,3 +1,4 @@
+import { SMALL_SIZE } from "../../bytes.ts";
 import { LayerDirectory } from "../../diff/layer-directory.ts";
 import { setAttributes } from "../../diff/set-attributes.ts";
 import { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "../../errors.ts";
@@ -318,7 +319,7 @@ export class TreeAdder {
     const path = `${parent.path}/${name}`;
     // Looked for before anything is removed: a link to itself would take away what it names.
     const linked = node.type === "link" ? this.#linked(node.target, path, doing) : "";
-    await this.#makeRoom(parent, name, doing);
+    if (parent.directory.entries.has(name)) await this.#makeRoom(parent, name, doing);
     this.#countMade(doing);
     switch (node.type) {
       case "link":
@@ -365,8 +366,11 @@ export class TreeAdder {
         counted = current;
         this.#report.running(this.#written);
       };
-      // A large file is to show that it moves.
-      const onProgress = this.#options.onProgress && (({ current }: ProgressEvent) => count(current ?? 0));
+      // A large file is to show that it moves; a small one would pay more for that than for being read.
+      const onProgress =
+        node.size > SMALL_SIZE && this.#options.onProgress
+          ? ({ current }: ProgressEvent) => count(current ?? 0)
+          : undefined;
       await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal, onProgress });
       node.written?.();
       count(node.size);
@@ -427,6 +431,8 @@ export class TreeAdder {
       throw new SlipwayError("ALREADY_EXISTS", `${doing}: there is another entry for ${there}`);
     }
     directory.entries.delete(name);
+    // It may have been a symlink to where the last entry came.
+    this.#last = { names: [""], place: this.#dest };
   }
 
   #countMade(doing: string): void {
