@@ -30,28 +30,17 @@ function fresh(directory) {
 
 /**
  * The command line, into a layout directory, without anything from earlier times.
- * @param {{ cli: string, tree: string, work: string, name: string, level?: number, nodeArgs?: readonly string[] }} options
+ * @param {{ cli: string, tree: string, work: string, name: string, level?: number, jobs?: number, nodeArgs?: readonly string[] }} options
  * @returns {Tool}
  */
-export function slipway({ cli, tree, work, name, level = 6, nodeArgs = [] }) {
+export function slipway({ cli, tree, work, name, level = 6, jobs, nodeArgs = [] }) {
   return {
     name,
     run: async () => {
       const layout = join(fresh(join(work, "slipway")), "layout");
       const output = `type=oci,tar=false,compression-level=${level},dest=${layout}`;
-      const args = [
-        ...nodeArgs,
-        cli,
-        "build",
-        tree,
-        "-t",
-        "bench:1",
-        "--progress",
-        "plain",
-        "--no-cache",
-        "-o",
-        output,
-      ];
+      const how = ["--progress", "plain", "--no-cache", ...(jobs === undefined ? [] : ["--jobs", String(jobs)])];
+      const args = [...nodeArgs, cli, "build", tree, "-t", "bench:1", ...how, "-o", output];
       const result = await run(process.execPath, args);
       return { ...result, size: bytesIn(join(layout, "blobs")) };
     },
