@@ -5,6 +5,7 @@ import { imageStoreConformance } from "../../../src/images/conformance.ts";
 import { createMemoryImageStore } from "../../../src/images/index.ts";
 import { metadataStoreConformance, snapshotterConformance } from "../../../src/snapshots/conformance.ts";
 import { createMemoryMetadataStore, createSnapshotter } from "../../../src/snapshots/index.ts";
+import { gzipBytes } from "./gzip-bytes.ts";
 import type { Suites } from "./report.ts";
 import { sameBytes } from "./same-bytes.ts";
 
@@ -28,5 +29,6 @@ export const coreSuites: Suites = {
   "metadata in memory": metadataStoreConformance(async () => createMemoryMetadataStore()),
   "snapshots in memory": snapshotterConformance(async () => createSnapshotter({ content: createMemoryContentStore() })),
   "refs with `using`": [refs],
+  "the bytes of gzip": gzipBytes,
   "the bytes of an image": sameBytes,
 };
