@@ -5,6 +5,8 @@ import { imageStoreConformance } from "../../../src/images/conformance.ts";
 import { createMemoryImageStore } from "../../../src/images/index.ts";
 import { metadataStoreConformance, snapshotterConformance } from "../../../src/snapshots/conformance.ts";
 import { createMemoryMetadataStore, createSnapshotter } from "../../../src/snapshots/index.ts";
+import { memoryStores } from "../../engines/hosts/host.ts";
+import { blockCacheCases } from "./block-cache.ts";
 import { gzipBytes } from "./gzip-bytes.ts";
 import type { Suites } from "./report.ts";
 import { sameBytes } from "./same-bytes.ts";
@@ -31,4 +33,5 @@ export const coreSuites: Suites = {
   "refs with `using`": [refs],
   "the bytes of gzip": gzipBytes,
   "the bytes of an image": sameBytes,
+  "the block cache in memory": blockCacheCases(memoryStores),
 };
