@@ -65,7 +65,7 @@ class Deflater implements BlockDeflater {
       const from = this.#sequences.used;
       const next = this.#next(at, Math.min(size, at + this.#preset.piece));
       const flat = this.#detector.judge(this.#piece, next - at);
-      if (at > start && (flat !== stored || (!stored && this.#splits()))) {
+      if (at > start && (flat !== stored || this.#splits(stored))) {
         this.#write(start, at, from, stored);
         start = at;
         const statistics = this.#block;
@@ -117,10 +117,10 @@ class Deflater implements BlockDeflater {
     return this.#parser.parse(from, until, this.#sequences, piece);
   }
 
-  #splits(): boolean {
-    return (
-      this.#sequences.used >= 2 * MOST_SEQUENCES || this.#splitter.splits(this.#block, this.#piece, this.#preset.split)
-    );
+  #splits(stored: boolean): boolean {
+    if (this.#sequences.used >= 2 * MOST_SEQUENCES) return true;
+    // Codes are of no interest to what is stored.
+    return !stored && this.#splitter.splits(this.#block, this.#piece, this.#preset.split);
   }
 
   /** Writes the block, and leaves the sequences after it. */

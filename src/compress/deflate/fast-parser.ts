@@ -7,6 +7,9 @@ import { distanceSymbol, FIRST_LENGTH, MAX_MATCH, symbolTables, WINDOW_SIZE } fr
 
 const HASH_SHIFT = 17;
 
+/** A match may begin so far before the four bytes by which it was found. */
+const MOST_BACK = MAX_MATCH - 4;
+
 /** Words are read so far beyond a position. */
 const MARGIN = 8;
 
@@ -60,7 +63,9 @@ export class FastParser implements Parser {
         at += 1 + ((at - literals) >> acceleration);
         continue;
       }
-      while (at > literals && candidate > 0 && input[at - 1] === input[candidate - 1]) {
+      // The match must still reach beyond the place where it was found, which is remembered already.
+      const floor = at - MOST_BACK > literals ? at - MOST_BACK : literals;
+      while (at > floor && candidate > 0 && input[at - 1] === input[candidate - 1]) {
         at--;
         candidate--;
       }

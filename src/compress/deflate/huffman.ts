@@ -69,7 +69,7 @@ export class HuffmanCoder {
 
   /**
    * Sorts by frequency, by digits of eight bits beginning with the lowest. Symbols of the same frequency keep their order.
-   * The sort of typed arrays takes several times as long for so few numbers.
+   * With the sort of typed arrays, deflating takes up to four per cent longer.
    */
   #sort(frequencies: Int32Array, used: number, most: number): void {
     const digits = this.#digits;

@@ -11,9 +11,6 @@ const MOST_LAZY = 258;
 /**
  * Takes the longest match at each position, unless the one at the next position is better (as zlib does), by the measure of
  * libdeflate: a byte more is worth four bits, each doubling of the distance costs one.
- *
- * All that is counted is counted here while the symbol is at hand. A pass of its own would mispredict the end of each run of
- * literals once more, and with 15 to 20 cycles that is what a parser's time goes into.
  */
 export class LazyParser implements Parser {
   readonly #preset: ChainPreset;
@@ -66,7 +63,8 @@ export class LazyParser implements Parser {
         continue;
       }
       let length = match >>> 16;
-      while (length < lazy && at < last) {
+      // What lies further behind the piece than a match reaches has not been indexed.
+      while (length < lazy && at < last && at < until) {
         const after = previous[(at + 1) & mask] as number;
         if (after < 0 || at + 1 - after > WINDOW_SIZE) break;
         const next = finder.find(at + 1, after, length > 4 ? length - 1 : 3, lazyDepth, nice);

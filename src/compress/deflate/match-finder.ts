@@ -33,8 +33,8 @@ const SHORT_DISTANCE = 4096;
  *   unrolled, which halves its time in V8, where each turn of a loop costs as much as the work of one position here.
  * - So chains exist of positions ahead, too. A match longer than the best one must also match at the four bytes that end
  *   just behind it, and these are in a chain as well. The search goes along the one of the two that leads away further,
- *   and often finds at once that there is nothing (LZ4's HC compressor does so within a match). That finds matches that
- *   are as good with a third of the steps.
+ *   and often finds at once that there is nothing (LZ4's HC compressor does so within a match). That finds better
+ *   matches in half as many steps.
  */
 export class MatchFinder {
   /** The position before each one in its chain, by position. */

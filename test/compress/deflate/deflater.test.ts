@@ -79,7 +79,7 @@ describe.each(LEVELS)("level %i", (level) => {
   });
 
   it("brings back every short input", () => {
-    const text = prose(700);
+    const text = prose(350);
     for (let size = 0; size < text.byteLength; size++) {
       const input = text.subarray(0, size);
       if (!equal(inflate(deflater.deflate(input)), input)) expect.fail(`${size} bytes`);
@@ -142,6 +142,17 @@ describe("levels", () => {
   });
 });
 
+describe("level 1", () => {
+  it("takes back what its steps have skipped, however long that is", () => {
+    // Steps grow in noise until they skip hundreds of bytes, and then a long match is found somewhere in its middle.
+    for (let seed = 1; seed <= 40; seed++) {
+      const start = noise(2000, seed);
+      const input = concatBytes([start, noise(9000 + 500 * seed, seed + 100), start, start, noise(50, seed), start]);
+      if (!equal(inflate(createBlockDeflater(1).deflate(input)), input)) expect.fail(`seed ${seed}`);
+    }
+  });
+});
+
 describe("what does not shrink", () => {
   it("is stored between text that shrinks", () => {
     const [before, between, after] = [prose(100_000), noise(300_000), prose(100_000)];
@@ -151,6 +162,15 @@ describe("what does not shrink", () => {
     // A piece where it begins and one where it ends are searched with what is beside them.
     expect(all.byteLength).toBeLessThan(300_000 + 2 * text + 1000);
     expect(equal(inflate(all), concatBytes([before, between, after]))).toBe(true);
+  });
+
+  it("is stored as well where now and then a few bytes repeat", () => {
+    // Each piece has some matches, but so few that it is stored; they must not pile up.
+    const input = noise(8_400_000, 33);
+    for (let at = 100; at < input.byteLength; at += 131) input.copyWithin(at, at - 90, at - 86);
+    const deflated = createBlockDeflater(6).deflate(input);
+    expect(deflated.byteLength).toBeLessThan(input.byteLength + 1500);
+    expect(equal(inflate(deflated), input)).toBe(true);
   });
 
   it("is found to repeat all the same, before long", () => {
