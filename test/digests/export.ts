@@ -1,8 +1,12 @@
 import { writeArchive } from "../../src/archive/index.ts";
+import { concatBytes } from "../../src/bytes.ts";
+import { decompress, gzip } from "../../src/compress/index.ts";
+import { type ContentStore, readBlob } from "../../src/content/index.ts";
 import { createExporter } from "../../src/exporter/create-exporter.ts";
 import type { ExporterOptions, ExportOptions } from "../../src/exporter/exporter.ts";
 import type { ImageConfigOptions } from "../../src/exporter/index.ts";
 import { hostHasher, toDigest } from "../../src/hash/index.ts";
+import type { Descriptor } from "../../src/oci/index.ts";
 import { createSnapshotter } from "../../src/snapshots/index.ts";
 import type { HostStores } from "../engines/hosts/host.ts";
 import { type FixtureOptions, makeFixture } from "./fixture.ts";
@@ -61,6 +65,8 @@ export async function exportFixture(stores: FixtureStores, options: FixtureExpor
     facts[`${name} config`] = config.digest;
     facts[`${name} manifest`] = descriptor.digest;
   }
+  if ((options.many ?? 0) > 0)
+    Object.assign(facts, await otherLevels(content, image.manifests[0]?.layers[0]?.descriptor));
   facts.index = image.digest;
   const engine = hostHasher("sha256");
   for await (const chunk of writeArchive(image, definedOnly({ signal }))) engine.update(chunk);
@@ -68,6 +74,29 @@ export async function exportFixture(stores: FixtureStores, options: FixtureExpor
   facts.warnings = warnings.join("\n");
   for (const ref of [...chain, sibling]) ref.release();
   return { facts, cached: image.manifests.flatMap(({ layers }) => layers.map((layer) => layer.cached)) };
+}
+
+/** Bytes of a layer that are compressed at other levels too. */
+const BEGINNING = 4 * 1024 * 1024;
+
+/** The beginning of a layer's tar, with several blocks of small files and of a large one, at levels that the image is not made with. */
+async function otherLevels(content: ContentStore, layer: Descriptor | undefined): Promise<Facts> {
+  if (layer === undefined) return {};
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of decompress(readBlob(content, layer))) {
+    chunks.push(chunk);
+    size += chunk.byteLength;
+    if (size >= BEGINNING) break;
+  }
+  const tar = concatBytes(chunks).subarray(0, BEGINNING);
+  const facts: Record<string, string> = {};
+  for (const level of [1, 3, 9]) {
+    const engine = hostHasher("sha256");
+    for await (const chunk of gzip(tar, { level })) engine.update(chunk);
+    facts[`its beginning, gzip ${level}`] = toDigest("sha256", engine.digest());
+  }
+  return facts;
 }
 
 /** 2023-11-14T22:13:20Z: some files are older, some younger. */

@@ -9,6 +9,8 @@ export interface FixtureOptions {
   readonly sizes: readonly number[];
   /** Bytes of the one large file, which is always streamed. */
   readonly large: number;
+  /** How many files are in `/dist`, of 10 KB each on average. Default none. */
+  readonly many?: number | undefined;
   /** Bytes of the chunks that files' sources come in. Default: sources of every form, each with the chunks that the engine makes. */
   readonly chunk?: ChunkSize | undefined;
   /** Begins the names of the snapshots, so that one set of stores can have the fixture several times. */
@@ -20,6 +22,9 @@ export interface FixtureOptions {
 
 /** The sizes at which something in tar, gzip or the stores could change. */
 export const ALL_SIZES: readonly number[] = [0, 1, 511, 512, 513, 65_535, 65_536, 65_537, 1024 * 1024 + 3];
+
+/** Files of which the compressed layer has several blocks, cut between them. */
+export const MANY = 300;
 
 /** Enough to have a last block of every kind. */
 export const SMALL_SIZES: readonly number[] = [0, 1, 511, 512, 513, 65_537];
@@ -98,7 +103,7 @@ const NAMES = [
 const LONG_DIRECTORY = `/names/${Array.from({ length: 12 }, (_, i) => `directory-${i}-`.padEnd(40, "d")).join("/")}`;
 
 async function makeBase(work: WritableSnapshot, options: FixtureOptions): Promise<void> {
-  const { sizes, large, signal, onProgress } = options;
+  const { sizes, large, many = 0, signal, onProgress } = options;
   const file = contents(options);
   await work.mkdir("/bin");
   await work.writeFile("/bin/tool", file("#!/bin/sh\nexec true\n"), { mode: 0o4755 });
@@ -156,6 +161,11 @@ async function makeBase(work: WritableSnapshot, options: FixtureOptions): Promis
 
   for (const [i, size] of sizes.entries()) {
     await work.writeFile(`/sizes/${size}`, file(generatedBytes(size, i)), { signal, onProgress });
+  }
+  for (let i = 0; i < many; i++) {
+    // Sizes without any order, and a block of noise beside the text now and then.
+    const size = ((i * 7919) % 20_011) + (i % 50 === 0 ? 100_000 : 0);
+    await work.writeFile(`/dist/${i % 17}/${i}`, file(generatedBytes(size, 1000 + i)));
   }
   await work.writeFile("/large", generatedSource(large, 99, options.chunk), { signal, onProgress });
 }

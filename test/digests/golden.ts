@@ -1,6 +1,6 @@
 import { memoryStores } from "../engines/hosts/host.ts";
 import { exportFixture, type Facts } from "./export.ts";
-import { ALL_SIZES, type FixtureOptions, SMALL_SIZES } from "./fixture.ts";
+import { ALL_SIZES, type FixtureOptions, MANY, SMALL_SIZES } from "./fixture.ts";
 
 const MIB = 1024 * 1024;
 
@@ -26,7 +26,8 @@ export async function makeGolden(): Promise<Readonly<Record<string, Facts>>> {
     golden[`small, ${name}`] = (await exportFixture(await memoryStores(), { ...SMALL, ...options })).facts;
   }
   for (const large of Object.values(LARGE)) {
-    golden[`${large / MIB} MiB`] = (await exportFixture(await memoryStores(), { sizes: ALL_SIZES, large })).facts;
+    const options = { sizes: ALL_SIZES, large, many: MANY };
+    golden[`${large / MIB} MiB`] = (await exportFixture(await memoryStores(), options)).facts;
   }
   return golden;
 }

@@ -8,9 +8,11 @@ import { cook, PART_KINDS } from "./recipes.ts";
 
 export const DEFLATE_LEVELS: readonly DeflateLevel[] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
-/** What golden digests are of, by name: the same bytes in every engine. */
-export function goldenInputs(): Readonly<Record<string, Uint8Array>> {
-  return {
+let inputs: Readonly<Record<string, Uint8Array>> | undefined;
+
+/** What golden digests are of, by name: the same bytes in every engine. Made once. */
+function goldenInputs(): Readonly<Record<string, Uint8Array>> {
+  inputs ??= {
     nothing: new Uint8Array(0),
     "one byte": mixture(1),
     "65537 bytes": mixture(65_537),
@@ -19,6 +21,7 @@ export function goldenInputs(): Readonly<Record<string, Uint8Array>> {
     ),
     "a tar of several blocks": concatBytes([cook([{ kind: "tar", size: 1_800_192, seed: 3, parameter: 12_000 }]), end]),
   };
+  return inputs;
 }
 
 /** Digests of what gzip makes of these inputs. */

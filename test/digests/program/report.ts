@@ -1,7 +1,7 @@
 import { withReferences } from "../../../src/index.ts";
 import type { Host } from "../../engines/hosts/host.ts";
 import { exportFixture, type Facts } from "../export.ts";
-import { ALL_SIZES } from "../fixture.ts";
+import { ALL_SIZES, MANY } from "../fixture.ts";
 
 /** What the program is told. */
 export interface DigestsArgument {
@@ -25,7 +25,7 @@ export async function reportStores(host: Host, { large }: DigestsArgument): Prom
       // In memory there is no room for the large file: it stays where it comes from.
       const content = store === "memory" ? withReferences(stores.content) : stores.content;
       const start = await host.now();
-      const { facts } = await exportFixture({ ...stores, content }, { sizes: ALL_SIZES, large });
+      const { facts } = await exportFixture({ ...stores, content }, { sizes: ALL_SIZES, large, many: MANY });
       reports.push({ store, facts, seconds: ((await host.now()) - start) / 1000 });
     } finally {
       await stores.close();

@@ -7,6 +7,7 @@ import { metadataStoreConformance, snapshotterConformance } from "../../../src/s
 import { createMemoryMetadataStore, createSnapshotter } from "../../../src/snapshots/index.ts";
 import { memoryStores } from "../../engines/hosts/host.ts";
 import { blockCacheCases } from "./block-cache.ts";
+import { gzipBytes } from "./gzip-bytes.ts";
 import type { Suites } from "./report.ts";
 import { sameBytes } from "./same-bytes.ts";
 
@@ -30,6 +31,7 @@ export const coreSuites: Suites = {
   "metadata in memory": metadataStoreConformance(async () => createMemoryMetadataStore()),
   "snapshots in memory": snapshotterConformance(async () => createSnapshotter({ content: createMemoryContentStore() })),
   "refs with `using`": [refs],
+  "the bytes of gzip": gzipBytes,
   "the bytes of an image": sameBytes,
   "the block cache in memory": blockCacheCases(memoryStores),
 };
