@@ -102,6 +102,8 @@ export {
 export { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "./errors.ts";
 export {
   type BaseImage,
+  type BlockCacheOptions,
+  createBlockCache,
   createExporter,
   createFlightControl,
   type ExportedImage,
@@ -118,6 +120,7 @@ export {
   type HistoryOptions,
   type ImageConfigOptions,
   type ImagePusher,
+  type LayerBlockCache,
   type MadeLayer,
   type PlatformSource,
   type PushableImage,

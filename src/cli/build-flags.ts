@@ -96,6 +96,10 @@ uncompressed, compression-level, compression-engine=slipway or fflate,
 force-compression, oci-mediatypes, annotation.KEY, source-date-epoch,
 rewrite-timestamp, push-by-digest, …
 
+What a build reads and makes is remembered in the cache, of 2 GB at most or what
+the last build takes, so that the next one reads and compresses only what
+changed. It changes no byte of an image. slipway cache prune empties it.
+
 Of a base at a registry only the documents are read. Its layers are read where
 they are needed: for an archive, a store, another registry, or with --no-link.
 Pushed to the same registry they are mounted, and neither read nor sent.

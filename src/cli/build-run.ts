@@ -96,9 +96,12 @@ async function buildIn(
     const snapshots = createSnapshotter({ content, hasher: nodeHasher, sources: "reference" });
     // Without its records nothing is found made.
     const metadata = plan.cache === undefined ? undefined : stores.metadata;
+    // A store that vanishes with the build has nothing from earlier times, and keeps nothing for later ones.
+    const blockCache = plan.store === undefined && cache === undefined ? false : undefined;
     const exporter = createExporter({
       ...stores,
       metadata,
+      blockCache,
       content,
       snapshots,
       pusher: registry,

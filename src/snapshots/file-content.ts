@@ -40,16 +40,23 @@ export async function storeContent(
   { signal, onProgress }: OperationOptions = {},
 ): Promise<StoredContent> {
   signal?.throwIfAborted();
-  if (target.byReference && isKnown(content) && adopts(target.content)) {
-    const { digest, size } = content;
-    target.content.adopt(digest, content);
-    return { digest, size };
-  }
+  const known = adoptKnown(target, content);
+  if (known !== undefined) return known;
   if (onProgress === undefined) return await named(path, store(target, content, path, { signal, count: undefined }));
   const step = { id: `writing ${path}`, name: `writing ${path}` };
   return await runStep(onProgress, step, async ({ running }) => {
     return await named(path, store(target, content, path, { signal, count: running }));
   });
+}
+
+/** Takes content by reference of which the digest is known, without anything to wait for; undefined: it is none. */
+export function adoptKnown(
+  { content: contents, byReference }: ContentTarget,
+  content: FileContent,
+): StoredContent | undefined {
+  if (!byReference || !isKnown(content) || !adopts(contents)) return undefined;
+  contents.adopt(content.digest, content);
+  return { digest: content.digest, size: content.size };
 }
 
 /** A store that is full names its own ingest; who writes files wants to hear which of them did not fit. */

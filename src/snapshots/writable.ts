@@ -1,7 +1,7 @@
 import { SlipwayError } from "../errors.ts";
 import type { OperationOptions } from "../progress.ts";
 import { changeAttributes, changeXattr, DEFAULT_ATTRIBUTES } from "./attributes.ts";
-import { type ContentTarget, storeContent } from "./file-content.ts";
+import { adoptKnown, type ContentTarget, storeContent } from "./file-content.ts";
 import { fileNode, type Leaf, specialNode, symlinkNode } from "./node.ts";
 import { checkTarget } from "./path.ts";
 import { TreeReader } from "./reader.ts";
@@ -42,11 +42,16 @@ export class TreeWriter extends TreeReader implements WritableSnapshot {
 
   async writeFile(path: string, content: FileContent, options?: AttributeOptions & OperationOptions): Promise<void> {
     const doing = `Cannot write ${path}`;
-    // What cannot be written is refused before its content is stored.
-    checkWrite(await this.working(), path, options, doing);
-    const stored = await storeContent(this.#target, content, path, options);
-    const working = await this.working();
+    let working = await this.working();
     options?.signal?.throwIfAborted();
+    let stored = adoptKnown(this.#target, content);
+    if (stored === undefined) {
+      // What cannot be written is refused before its content is stored.
+      checkWrite(working, path, options, doing);
+      stored = await storeContent(this.#target, content, path, options);
+      working = await this.working();
+      options?.signal?.throwIfAborted();
+    }
     const { place, attributes } = checkWrite(working, path, options, doing);
     const node = fileNode(attributes, stored.digest, stored.size);
     const { entry } = place;

@@ -205,18 +205,18 @@ describe("a change of a tar", () => {
     "leaves all but a few blocks as they were if %s",
     async (name, edit) => {
       const random = new Random(11);
-    const before = tree(random, 2500, 4);
-    const blocks = digestsOf(await cut(writeTar(before)));
-    expect(blocks.length).toBeGreaterThan(20);
-    const counts: number[] = [];
-    for (let round = 0; round < 8; round++) {
-      const after = [...before];
-      edit(after, random.below(before.length), random);
-      const other = await changed(blocks, after);
-      // A large file brings blocks of its own.
-      counts.push(name === "a large file comes" ? other - 4 : other);
-    }
-    const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+      const before = tree(random, 2500, 4);
+      const blocks = digestsOf(await cut(writeTar(before)));
+      expect(blocks.length).toBeGreaterThan(20);
+      const counts: number[] = [];
+      for (let round = 0; round < 8; round++) {
+        const after = [...before];
+        edit(after, random.below(before.length), random);
+        const other = await changed(blocks, after);
+        // A large file brings blocks of its own.
+        counts.push(name === "a large file comes" ? other - 4 : other);
+      }
+      const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
       expect(mean, counts.join()).toBeLessThanOrEqual(2);
       expect(Math.max(...counts), counts.join()).toBeLessThanOrEqual(5);
     },

@@ -116,6 +116,8 @@ export class TreeAdder {
   readonly #before: DirectoryNode;
   readonly #root: LayerDirectory;
   readonly #dest: Place;
+  /** The names of the entry before, and the directory that it came into. */
+  #last: { readonly names: readonly string[]; readonly place: Place };
   readonly #kind: SourceKind;
   readonly #options: SourceOptions;
   readonly #report: StepReporter;
@@ -149,6 +151,7 @@ export class TreeAdder {
     this.#before = before;
     this.#root = new LayerDirectory(before);
     this.#dest = this.#openBefore(dest) ?? { directory: this.#root, path: "" };
+    this.#last = { names: [""], place: this.#dest };
     this.#kind = kind;
     this.#options = options;
     this.#report = report;
@@ -186,7 +189,7 @@ export class TreeAdder {
     if (!(await this.#takes(names, node, doing))) return;
     checkNames(names, doing);
     this.#entries++;
-    const parent = await this.#enter(names.slice(0, -1), doing);
+    const parent = await this.#parentOf(names, doing);
     if (node.type === "directory") await this.#addDirectory(parent, name, node.attributes, doing);
     else await this.#addLeaf(parent, name, node, doing);
   }
@@ -211,6 +214,7 @@ export class TreeAdder {
   }
 
   async #takes(names: readonly string[], node: SourceNode, doing: string): Promise<boolean> {
+    if (this.#selection.isWhole) return true;
     const path = names.join("/");
     if (node.type !== "directory") return this.#selection.file(path);
     const answer = this.#selection.directory(path);
@@ -222,6 +226,17 @@ export class TreeAdder {
       await setAttributes(this.#work, there.path, attributes, { replaceXattrs: true });
     }
     return false;
+  }
+
+  /** The directory that an entry comes into. Most come into the same as the one before, and no directory is ever replaced. */
+  async #parentOf(names: readonly string[], doing: string): Promise<Place> {
+    const last = this.#last;
+    const depth = names.length - 1;
+    let same = depth === last.names.length - 1;
+    for (let i = depth - 1; same && i >= 0; i--) same = names[i] === last.names[i];
+    const place = same ? last.place : await this.#enter(names.slice(0, -1), doing);
+    this.#last = { names, place };
+    return place;
   }
 
   /** The directory of these names, made if need be. */

@@ -1,8 +1,8 @@
+import { concatBytes } from "../../../src/bytes.ts";
 import type { DeflateLevel } from "../../../src/compress/deflate/index.ts";
 import { gzip } from "../../../src/compress/index.ts";
 import { pureHasher, toDigest } from "../../../src/hash/index.ts";
 import { end } from "../../tar/support/raw.ts";
-import { concatBytes } from "../../../src/bytes.ts";
 import { collect, mixture } from "./data.ts";
 import { cook, PART_KINDS } from "./recipes.ts";
 
@@ -14,7 +14,9 @@ export function goldenInputs(): Readonly<Record<string, Uint8Array>> {
     nothing: new Uint8Array(0),
     "one byte": mixture(1),
     "65537 bytes": mixture(65_537),
-    "a part of each kind": cook(PART_KINDS.map((kind, i) => ({ kind, size: 40_000 + i, seed: i + 1, parameter: 1000 * i }))),
+    "a part of each kind": cook(
+      PART_KINDS.map((kind, i) => ({ kind, size: 40_000 + i, seed: i + 1, parameter: 1000 * i })),
+    ),
     "a tar of several blocks": concatBytes([cook([{ kind: "tar", size: 1_800_192, seed: 3, parameter: 12_000 }]), end]),
   };
 }
