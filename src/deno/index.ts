@@ -24,6 +24,8 @@
  * @module
  */
 
+export { type CompressPoolOptions, createCompressPool } from "../node/compress-pool/create-compress-pool.ts";
+export { runCompressWorker } from "../node/compress-pool/run-compress-worker.ts";
 export type { AddDirectoryOptions, AddedDirectory } from "../node/directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "../node/directory-store.ts";
 export type { DockerCredentialsOptions } from "../node/docker-config/docker-credentials.ts";
