@@ -103,6 +103,8 @@ export {
 export { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "./errors.ts";
 export {
   type BaseImage,
+  type BlockCacheOptions,
+  createBlockCache,
   createExporter,
   createFlightControl,
   type ExportedImage,
@@ -119,6 +121,7 @@ export {
   type HistoryOptions,
   type ImageConfigOptions,
   type ImagePusher,
+  type LayerBlockCache,
   type MadeLayer,
   type PlatformSource,
   type PushableImage,

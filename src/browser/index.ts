@@ -36,7 +36,7 @@ export { requestPersistentStorage, storageEstimate } from "./storage.ts";
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type { CompressPool, DeflateBlockOptions, DeflatedBlock, DeflateLevel } from "../compress/index.ts";
-export type { WorkerCompressPool, WorkerPoolOptions } from "../compress/worker-pool.ts";
+export type { WorkerCompressPool, WorkerPoolOptions } from "../compress/workers/worker-pool.ts";
 export type {
   CommitOptions,
   ContentInfo,

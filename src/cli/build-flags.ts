@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { ConfigWords } from "../frontend/index.ts";
 import { collect } from "./collect.ts";
-import { INSECURE } from "./common-flags.ts";
+import { CACHE_DIR, INSECURE } from "./common-flags.ts";
 
 /** The flags of `slipway build` as commander has them. */
 export interface BuildFlags extends ConfigWords {
@@ -22,8 +22,12 @@ export interface BuildFlags extends ConfigWords {
   readonly insecure?: boolean;
   readonly metadataFile?: string;
   readonly iidfile?: string;
+  readonly jobs?: string;
   readonly progress: string;
   readonly store?: string;
+  /** False: `--no-cache`. */
+  readonly cache: boolean;
+  readonly cacheDir?: string;
   readonly quiet?: boolean;
 }
 
@@ -70,6 +74,9 @@ export function addBuildFlags(command: Command): Command {
     .option("--iidfile <file>", "write the image ID")
     .option("--insecure", INSECURE)
     .option("--store <dir>", "store for images and layers (default: $SLIPWAY_STORE, or the user's)")
+    .option("--cache-dir <dir>", CACHE_DIR)
+    .option("--no-cache", "read, compress and make everything anew, and keep nothing for the next build")
+    .option("-j, --jobs <number>", "compress that many blocks at once, in threads (default: one for each processor)")
     .option("--progress <mode>", "auto, plain, tty or rawjson", "auto")
     .option("-q, --quiet", "print just the image ID, on stdout");
 }
@@ -88,6 +95,10 @@ with dest=- for stdout, and with BuildKit's options: name, compression=gzip or
 uncompressed, compression-level, compression-engine=slipway or fflate,
 force-compression, oci-mediatypes, annotation.KEY, source-date-epoch,
 rewrite-timestamp, push-by-digest, …
+
+What a build reads and makes is remembered in the cache, of 2 GB at most or what
+the last build takes, so that the next one reads and compresses only what
+changed. It changes no byte of an image. slipway cache prune empties it.
 
 Of a base at a registry only the documents are read. Its layers are read where
 they are needed: for an archive, a store, another registry, or with --no-link.

@@ -4,6 +4,7 @@ import { SlipwayError } from "../index.ts";
 import { type Platform, parsePlatform, parseReference } from "../oci/index.ts";
 import { annotationKeys } from "./annotation-option.ts";
 import type { BuildFlags } from "./build-flags.ts";
+import { type CachePlace, cachePlace } from "./cache-directory.ts";
 import type { CliContext } from "./context.ts";
 import { defaultStore } from "./host-paths.ts";
 import { type ImageArgument, parseImageArgument } from "./image-argument.ts";
@@ -30,12 +31,16 @@ export interface BuildPlan {
   readonly xattrs: boolean;
   /** Where blobs and names go; undefined: nowhere that stays. */
   readonly store: string | undefined;
+  /** Where earlier builds have left what makes this one quick; undefined: everything is made anew. */
+  readonly cache: CachePlace | undefined;
   /** Where a name given to `--from` is looked up, and unfinished uploads are remembered. */
   readonly namedImages: string;
   /** Plain http to any registry. */
   readonly insecure: boolean;
   readonly metadataFile: string | undefined;
   readonly iidfile: string | undefined;
+  /** Threads to compress in; undefined: as many as the machine runs at once. */
+  readonly workers: number | undefined;
   readonly progress: ProgressMode;
 }
 
@@ -71,12 +76,24 @@ export function planBuild(directory: string, flags: BuildFlags, context: CliCont
     preserveMtime: flags.preserveMtime === true,
     xattrs: flags.xattrs,
     store: storeOf(flags, output, context),
+    cache: cacheOf(flags, context),
     namedImages: flags.store ?? defaultStore(context.env),
     insecure: flags.insecure === true,
     metadataFile: flags.metadataFile,
     iidfile: flags.iidfile,
+    workers: workersOf(flags.jobs),
     progress: progressMode(flags, context),
   };
+}
+
+/** One block at a time is compressed in the thread that does all else. */
+function workersOf(jobs: string | undefined): number | undefined {
+  if (jobs === undefined) return undefined;
+  const count = Number(jobs);
+  if (!/^\d{1,4}$/.test(jobs)) {
+    throw new SlipwayError("INVALID_OPTION", `Cannot use --jobs ${JSON.stringify(jobs)}: give a number from 0 to 9999`);
+  }
+  return count < 2 ? 0 : count;
 }
 
 /** `--push` is buildx': it pushes an image that is kept, or is an output of its own. */
@@ -134,6 +151,12 @@ function exporterOptionsOf(
 function platformsOf(values: readonly string[] | undefined): readonly Platform[] {
   const texts = (values ?? []).flatMap((value) => value.split(",")).map((text) => text.trim());
   return texts.map((text) => parsePlatform(text, linuxPlatform()));
+}
+
+function cacheOf({ cache, cacheDir }: BuildFlags, { env }: CliContext): BuildPlan["cache"] {
+  if (cache) return cachePlace(cacheDir, env);
+  if (cacheDir === undefined) return undefined;
+  throw new SlipwayError("INVALID_OPTION", "Cannot use --cache-dir together with --no-cache: give one of them");
 }
 
 function storeOf(flags: BuildFlags, output: Output, { env }: CliContext): string | undefined {

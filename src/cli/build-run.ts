@@ -1,15 +1,17 @@
 import { flattenImage, readGraph, writeArchive, writeRootfsTar } from "../archive/index.ts";
+import type { CompressPool } from "../compress/index.ts";
 import { withReferences } from "../content/index.ts";
 import type { ExportedImage, ExportedManifest } from "../exporter/index.ts";
 import { createExporter } from "../exporter/index.ts";
 import { build } from "../frontend/index.ts";
 import type { OperationOptions } from "../index.ts";
 import { SlipwayError } from "../index.ts";
-import { addDirectory, nodeHasher, writeFileAtomically, writeRootfs } from "../node/index.ts";
+import { addDirectory, createCompressPool, nodeHasher, writeFileAtomically, writeRootfs } from "../node/index.ts";
 import { type Descriptor, isIndex, type Platform } from "../oci/index.ts";
 import type { Registry } from "../registry/index.ts";
 import { createSnapshotter } from "../snapshots/index.ts";
 import type { SourceImage } from "../transfer/index.ts";
+import { type BuildCache, withBuildCache } from "./build-cache.ts";
 import type { BuildPlan } from "./build-plan.ts";
 import { type BuildStores, withBuildStore } from "./build-store.ts";
 import type { OutputStream } from "./context.ts";
@@ -33,22 +35,33 @@ export interface BuildResult {
   readonly image: ExportedImage;
   /** Bytes of the file that was written, where one was. */
   readonly fileSize: number | undefined;
+  /** Regular files of the directory, and how many of them were not read, as they are unchanged. */
+  readonly files: { readonly files: number; readonly unread: number };
 }
 
 /** Runs a build from beginning to end. Whatever ends it early leaves neither output nor anything new in the store. */
 export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): Promise<BuildResult> {
   const removals: (() => Promise<void>)[] = [];
+  const pool = createCompressPool({ workers: plan.workers, onWarning: environment.warn });
   try {
     // First of all: where nothing can be written, nothing need be built.
     for (const file of filesOf(plan)) removals.push(await makeParents(file));
-    return await withUploads({ insecure: plan.insecure, store: plan.namedImages, warn: environment.warn }, (registry) =>
-      withBuildStore(plan.store, (stores) => buildIn(stores, registry, plan, environment)),
+    const { warn, note, signal } = environment;
+    // What went to stdout cannot be taken back.
+    const repeatable = (): boolean => plan.output.dest !== "-";
+    return await withUploads({ insecure: plan.insecure, store: plan.namedImages, warn }, (registry) =>
+      withBuildCache(plan.cache, { note, repeatable, signal }, (cache) => {
+        const run = (stores: BuildStores) => buildIn(stores, { cache, pool, registry }, plan, environment);
+        return plan.store === undefined && cache !== undefined ? run(cache.stores) : withBuildStore(plan.store, run);
+      }),
     );
   } catch (error) {
     for (const remove of removals.reverse()) await remove();
     // An operation that was told to stop may report what that led to.
     environment.signal?.throwIfAborted();
     throw error;
+  } finally {
+    await pool.close();
   }
 }
 
@@ -57,14 +70,21 @@ function filesOf({ output: { dest }, metadataFile, iidfile }: BuildPlan): readon
   return [dest === "-" ? undefined : dest, metadataFile, iidfile].filter((file) => file !== undefined);
 }
 
+/** What a build uses that it did not make. */
+interface BuildHelp {
+  readonly cache: BuildCache | undefined;
+  readonly pool: CompressPool;
+  readonly registry: Registry;
+}
+
 async function buildIn(
   stores: BuildStores,
-  registry: Registry,
+  { cache, pool, registry }: BuildHelp,
   plan: BuildPlan,
   environment: BuildEnvironment,
 ): Promise<BuildResult> {
   const { signal, onProgress, warn, note } = environment;
-  const outputs = [...filesOf(plan), ...(plan.store === undefined ? [] : [plan.store])];
+  const outputs = [...filesOf(plan), plan.store, plan.cache?.directory].filter((path) => path !== undefined);
   const filter = await withoutOutputs(plan.directory, outputs, await readIgnoreFile(plan.directory), (output) =>
     warn(`${output} is what this build writes, and is left out of the image; name it in .dockerignore`),
   );
@@ -74,7 +94,21 @@ async function buildIn(
     // Files are read where they are; only layers and documents are written.
     const content = withReferences(stores.content, { hasher: nodeHasher });
     const snapshots = createSnapshotter({ content, hasher: nodeHasher, sources: "reference" });
-    const exporter = createExporter({ ...stores, content, snapshots, pusher: registry, hasher: nodeHasher });
+    // Without its records nothing is found made.
+    const metadata = plan.cache === undefined ? undefined : stores.metadata;
+    // A store that vanishes with the build has nothing from earlier times, and keeps nothing for later ones.
+    const blockCache = plan.store === undefined && cache === undefined ? false : undefined;
+    const exporter = createExporter({
+      ...stores,
+      metadata,
+      blockCache,
+      content,
+      snapshots,
+      pusher: registry,
+      hasher: nodeHasher,
+      compressPool: pool,
+    });
+    let files = { files: 0, unread: 0 };
     const from = await base?.source.resolve({ signal, onProgress });
     const image = await build({
       content,
@@ -89,22 +123,24 @@ async function buildIn(
         ...plan.exporterOptions,
         onWarning: (message: string) => warn(message.replace("link=false", "--no-link")),
       },
-      fill: (work, operation) =>
-        addDirectory(work, plan.directory, {
+      fill: async (work, operation) => {
+        files = await addDirectory(work, plan.directory, {
           ...operation,
+          statCache: cache?.metadata,
           dest: plan.dest,
           filter,
           preserveOwner: plan.preserveOwner,
           preserveMtime: plan.preserveMtime,
           xattrs: plan.xattrs,
           onWarning: warn,
-        }),
+        });
+      },
       signal,
       onProgress,
     });
     const fileSize = await writeOutput(image, plan, environment);
     await writeNotes(image, plan, signal);
-    return { image, fileSize };
+    return { image, fileSize, files };
   } finally {
     await base?.close();
   }

@@ -8,6 +8,7 @@ import { createStyle, wantsColours } from "./style.ts";
 /** What several commands say of the same flag. */
 export const INSECURE = "allow plain http to any registry (loopback: always)";
 export const STORE_OF_NAMES = "store in which names are looked up first";
+export const CACHE_DIR = "cache of builds (default: $SLIPWAY_CACHE_DIR, or the user's)";
 export const STORE = "the store (default: $SLIPWAY_STORE, or the user's)";
 
 /** Declares the flags of commands that take their time. */

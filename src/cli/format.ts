@@ -1,3 +1,4 @@
+import { SlipwayError } from "../index.ts";
 import { type Digest, digestHex } from "../oci/index.ts";
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
@@ -13,6 +14,19 @@ export function formatBytes(bytes: number): string {
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : 1;
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+/**
+ * A size as people write it: `500000`, `500MB`, `1.5 GB`, in powers of 1000.
+ * @throws SlipwayError `INVALID_OPTION` naming the flag
+ */
+export function parseBytes(text: string, flag: string): number {
+  const [, number, unit] = /^(\d{1,15}(?:\.\d{1,3})?) ?([kmgtp]?b?)$/i.exec(text) ?? [];
+  if (number === undefined) {
+    throw new SlipwayError("INVALID_OPTION", `Cannot use ${flag} ${JSON.stringify(text)}: write 500MB, or 2GB`);
+  }
+  const power = "bkmgtp".indexOf((unit || "b").charAt(0).toLowerCase());
+  return Math.round(Number(number) * 1000 ** power);
 }
 
 /** `0.4s`, `12.3s`, `2m05s`. */

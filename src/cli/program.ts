@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addBuildCommand } from "./commands/build.ts";
+import { addCacheCommand } from "./commands/cache.ts";
 import { addCopyCommand } from "./commands/copy.ts";
 import { addDiffCommand } from "./commands/diff.ts";
 import { addGcCommand } from "./commands/gc.ts";
@@ -34,6 +35,7 @@ export function createProgram(context: CliContext): Command {
   addTagsCommand(program, context);
   addLsCommand(program, context);
   addGcCommand(program, context);
+  addCacheCommand(program, context);
   program.addHelpText(
     "after",
     `

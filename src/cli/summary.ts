@@ -7,10 +7,11 @@ import type { Style } from "./style.ts";
 import { pushLines, type SummaryLine, summaryText } from "./transfer-summary.ts";
 
 /** What a build made, for people: layers, digest, names, where it is, and what to do with it. */
-export function summarise({ image, fileSize }: BuildResult, plan: BuildPlan, style: Style): string {
+export function summarise({ image, fileSize, files }: BuildResult, plan: BuildPlan, style: Style): string {
   const { type, dest, directory } = plan.output;
   // A root filesystem has neither digest nor layers: those were only on the way.
   const lines = type === "tar" || type === "local" ? [] : imageLines(image, plan, style);
+  if (files.unread > 0) lines.push(["files", `${files.files}, of them ${files.unread} unchanged and not read`]);
   lines.push(...image.pushed.flatMap(pushSummary));
   if (dest !== undefined && dest !== "-") {
     const size = fileSize === undefined ? "" : `  ${formatBytes(fileSize)}`;

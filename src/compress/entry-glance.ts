@@ -18,6 +18,7 @@ const GLOBAL_PAX = "g".charCodeAt(0);
 const LONG_NAME = "L".charCodeAt(0);
 const LONG_LINK = "K".charCodeAt(0);
 const SPARSE = "S".charCodeAt(0);
+const NEWLINE = "\n".charCodeAt(0);
 /** Where such a file's header says that its map goes on, and where a block of the map says so (GNU tar's manual, "Basic Tar Format"). */
 const SPARSE_MORE_AT = 482;
 const SPARSE_BLOCK_MORE_AT = 504;
@@ -50,10 +51,9 @@ function isWithoutContent(type: number): boolean {
 /** The size that a PAX header gives to the entry after it, with padding; undefined if it gives none. */
 export function sizeOfPax(bytes: Uint8Array): number | undefined {
   try {
-    // The padding after the records is no record.
-    const end = bytes.indexOf(0);
+    // Each record ends with a newline, and values may have zeros: what follows the last newline is padding.
     const records = parsePaxRecords(
-      end < 0 ? bytes : bytes.subarray(0, end),
+      bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1),
       (reason) => new SlipwayError("INVALID_TAR", reason),
     );
     const size = Number(new TextDecoder().decode(records.get("size") ?? new Uint8Array(0)) || Number.NaN);

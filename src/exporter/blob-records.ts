@@ -25,11 +25,38 @@ export interface BlobRecords {
 /** Part of every key. Raised when the same input gives other bytes: another gzip engine, another rule of the byte contract. */
 export const FORMAT = 2;
 
+const PREFIX = "layers/";
+
+/**
+ * Removes the records of layers that the content store no longer has, from a metadata store that exporters keep them in. They do no harm;
+ * they only take room.
+ */
+export async function removeLostBlobRecords(
+  metadata: Pick<MetadataStore, "get" | "keys" | "delete">,
+  content: Pick<ContentStore, "info">,
+): Promise<void> {
+  for (const key of await metadata.keys(PREFIX)) {
+    const value = await metadata.get(key);
+    const layer = value && parseRecord(value);
+    if (layer === undefined || !(await isThere(content, layer.descriptor))) await metadata.delete(key);
+  }
+}
+
+async function isThere(content: Pick<ContentStore, "info">, { digest }: Descriptor): Promise<boolean> {
+  try {
+    await content.info(digest);
+    return true;
+  } catch (error) {
+    if (isSlipwayError(error, "NOT_FOUND")) return false;
+    throw error;
+  }
+}
+
 /** Records kept in a metadata store under `layers/`, for blobs in a content store. */
 export function createBlobRecords(metadata: MetadataStore, content: ContentStore): BlobRecords {
   const path = (key: string): string => {
     const digest = digestOf(new TextEncoder().encode(JSON.stringify([FORMAT, key])), content.hasher);
-    return `layers/${digestHex(digest)}`;
+    return `${PREFIX}${digestHex(digest)}`;
   };
   return {
     async find(key) {

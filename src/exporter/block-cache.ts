@@ -68,6 +68,7 @@ class LayerBlocks implements BlockCache {
   readonly #reader: RangeReader;
   readonly #index: BlockIndex;
   readonly #limit: number;
+  #lastKey: Promise<unknown> = Promise.resolve();
   /** What others recorded is looked at once for each layer. */
   #refreshed: Promise<void> | undefined;
   /** Of data that was found, which need not be hashed again. */
@@ -81,7 +82,12 @@ class LayerBlocks implements BlockCache {
   }
 
   async key(block: Uint8Array, level: DeflateLevel): Promise<string | undefined> {
-    return block.byteLength < SMALLEST_BLOCK ? undefined : await keyOf(block, level);
+    if (block.byteLength < SMALLEST_BLOCK) return undefined;
+    const [before, key] = [this.#lastKey, keyOf(block, level)];
+    this.#lastKey = key.catch(() => undefined);
+    // In the order of the blocks, however long each is hashed: so they are read in the order they lie in.
+    await before;
+    return await key;
   }
 
   async find(key: string, { signal }: Pick<OperationOptions, "signal">): Promise<DeflatedBlock | undefined> {

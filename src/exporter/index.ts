@@ -20,7 +20,7 @@
  * @module
  */
 
-export type { RecordedLayer } from "./blob-records.ts";
+export { type RecordedLayer, removeLostBlobRecords } from "./blob-records.ts";
 export { type BlockCacheOptions, createBlockCache, type LayerBlockCache } from "./block-cache.ts";
 export type { BaseImage, HealthcheckOptions, HistoryOptions, ImageConfigOptions } from "./config.ts";
 export { createExporter } from "./create-exporter.ts";

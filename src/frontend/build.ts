@@ -212,10 +212,11 @@ function storesOf({
   images,
   differ,
   compressPool,
+  blockCache,
   registry,
   pusher = registry,
 }: BuildOptions): Omit<ExporterStores, "snapshots"> {
-  return { content, images, differ, compressPool, pusher };
+  return { content, images, differ, compressPool, blockCache, pusher };
 }
 
 function platformsOf(platform: BuildOptions["platform"]): readonly Platform[] {

@@ -39,7 +39,7 @@ export { writeRootfs } from "./write-rootfs.ts";
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
 export type { CompressPool, DeflateBlockOptions, DeflatedBlock, DeflateLevel } from "../compress/index.ts";
-export type { WorkerCompressPool, WorkerPoolOptions } from "../compress/worker-pool.ts";
+export type { WorkerCompressPool, WorkerPoolOptions } from "../compress/workers/worker-pool.ts";
 export type {
   CommitOptions,
   ContentInfo,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync as zlibGzip } from "node:zlib";
 import { gzipSync as fflateGzip } from "fflate";
 import { gzip } from "slipway/compress";
-import * as edge from "slipway/node";
+import { createCompressPool } from "slipway/node";
 import { judgeSpeed, leaveOut, percentMore } from "./goals.js";
 import { has, optionalPackage } from "./machine.js";
 import { interleave, MB, median, run, speedup, timed } from "./measure.js";
@@ -62,7 +62,7 @@ async function program(shell, output) {
 /**
  * @param {{ bytes: Uint8Array, path: string }} input
  * @param {string} output
- * @param {import("slipway/compress").CompressPool | undefined} pool
+ * @param {import("slipway/compress").CompressPool} pool
  */
 function contestantsOf({ bytes, path }, output, pool) {
   /** @type {import("./measure.js").Contestant[]} */
@@ -75,9 +75,7 @@ function contestantsOf({ bytes, path }, output, pool) {
   if (pako !== undefined) {
     all.push({ name: "pako", run: () => timed(() => pako.gzip(bytes, { level: LEVEL }).byteLength) });
   }
-  if (pool !== undefined) {
-    all.push({ name: OURS_TWO, run: () => timed(() => slipwaySize(bytes, { level: LEVEL, pool })) });
-  }
+  all.push({ name: OURS_TWO, run: () => timed(() => slipwaySize(bytes, { level: LEVEL, pool })) });
   for (const [name, tool, command] of [
     ["GNU gzip", "gzip", `gzip -${LEVEL} -c`],
     ["libdeflate-gzip", "libdeflate-gzip", `libdeflate-gzip -${LEVEL} -c`],
@@ -89,13 +87,17 @@ function contestantsOf({ bytes, path }, output, pool) {
   return all;
 }
 
-/** @returns {import("slipway/compress").CompressPool | undefined} */
-const twoWorkers = () => edge.createCompressPool?.({ workers: 2 });
-
 /** @param {import("./main.js").Bench} bench */
 export async function benchGzip({ set, rounds }) {
   const directory = mkdtempSync(join(tmpdir(), "slipway-bench-"));
-  const pool = twoWorkers();
+  const pool = createCompressPool({
+    workers: 2,
+    // Other contestants take long between their turns.
+    idleTime: 600_000,
+    onWarning: (message) => {
+      throw new Error(message);
+    },
+  });
   try {
     for (const name of INPUTS) {
       const missing = set.missing(name);
@@ -104,7 +106,7 @@ export async function benchGzip({ set, rounds }) {
     }
     await benchLevels(set.readSample("node_modules"), rounds);
   } finally {
-    await pool?.close();
+    await pool.close();
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -113,7 +115,7 @@ export async function benchGzip({ set, rounds }) {
  * @param {TreeName} name
  * @param {{ bytes: Uint8Array, path: string, label: string }} input
  * @param {string} directory
- * @param {import("slipway/compress").CompressPool | undefined} pool
+ * @param {import("slipway/compress").CompressPool} pool
  * @param {number} rounds
  */
 async function benchInput(name, input, directory, pool, rounds) {
@@ -129,13 +131,21 @@ async function benchInput(name, input, directory, pool, rounds) {
   const baseline = results.get(ZLIB)?.size ?? Number.NaN;
   const ours = /** @type {import("./measure.js").Result} */ (results.get(OURS));
   table(
-    ["", "MB/s", "size of the input's", "size beside zlib 6", "time beside Slipway, one thread"],
+    [
+      "",
+      "MB/s",
+      "output of the input",
+      "size beside zlib 6",
+      "time beside Slipway, one thread",
+      "processor time beside it",
+    ],
     [...results].map(([title, result]) => [
       title,
       (size / MB / median(result.seconds)).toFixed(1),
       (result.size / size).toFixed(4),
       percentMore(result.size / baseline),
       `${speedup(ours.seconds, result.seconds).toFixed(2)} ×`,
+      `${speedup(ours.cpu, result.cpu).toFixed(2)} ×`,
     ]),
   );
   /**

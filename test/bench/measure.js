@@ -19,13 +19,30 @@ function peakOf(pid) {
   }
 }
 
+/** Linux counts the time of processes in hundredths of a second. */
+const TICKS = 100;
+
+/** Seconds of processor time of all children that have ended; NaN where there is no /proc. */
+function cpuOfChildren() {
+  try {
+    // The name, in parentheses, may have spaces in it.
+    const fields = readFileSync("/proc/self/stat", "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ");
+    return (Number(fields[13]) + Number(fields[14])) / TICKS;
+  } catch {
+    return Number.NaN;
+  }
+}
+
 /**
  * @param {string} command
  * @param {readonly string[]} args
  * @param {{ env?: Record<string, string>, cwd?: string }} [options]
- * @returns {Promise<{ seconds: number, peak: number }>}
+ * @returns {Promise<{ seconds: number, cpu: number, peak: number }>} cpu: seconds of all processors together
  */
 export async function run(command, args, options = {}) {
+  const before = cpuOfChildren();
   const start = process.hrtime.bigint();
   const child = spawn(command, args, {
     cwd: options.cwd,
@@ -46,7 +63,7 @@ export async function run(command, args, options = {}) {
   });
   clearInterval(timer);
   if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with status ${status}: ${errors}`);
-  return { seconds: Number(process.hrtime.bigint() - start) / 1e9, peak };
+  return { seconds: Number(process.hrtime.bigint() - start) / 1e9, cpu: cpuOfChildren() - before, peak };
 }
 
 /** @param {readonly number[]} values */
@@ -58,11 +75,11 @@ export function median(values) {
 }
 
 /**
- * What one run of a contestant gives: wall-clock seconds, and what else is known of it.
- * @typedef {{ seconds: number, peak?: number, size?: number }} Run
+ * What one run of a contestant gives: seconds on the clock, seconds of processors, and what else is known of it.
+ * @typedef {{ seconds: number, cpu?: number, peak?: number, size?: number }} Run
  */
 
-/** @typedef {{ seconds: number[], peak: number, size: number }} Result all rounds of a contestant; bytes */
+/** @typedef {{ seconds: number[], cpu: number[], peak: number, size: number }} Result all rounds of a contestant; bytes */
 
 /** @typedef {{ name: string, run: () => Promise<Run> }} Contestant */
 
@@ -75,13 +92,14 @@ export function median(values) {
  */
 export async function interleave(contestants, rounds, onProgress = () => undefined) {
   /** @type {Map<string, Result>} */
-  const results = new Map(contestants.map(({ name }) => [name, { seconds: [], peak: 0, size: 0 }]));
+  const results = new Map(contestants.map(({ name }) => [name, { seconds: [], cpu: [], peak: 0, size: 0 }]));
   for (let round = 1; round <= rounds; round++) {
     const told = [];
     for (const contestant of contestants) {
-      const { seconds, peak = 0, size } = await contestant.run();
+      const { seconds, cpu = Number.NaN, peak = 0, size } = await contestant.run();
       const result = /** @type {Result} */ (results.get(contestant.name));
       result.seconds.push(seconds);
+      result.cpu.push(cpu);
       result.peak = Math.max(result.peak, peak);
       result.size = size ?? result.size;
       told.push(`${contestant.name} ${seconds.toFixed(2)}`);
@@ -105,9 +123,12 @@ export const speedup = (ours, peers) => median(ours.map((seconds, round) => (pee
  * @returns {Promise<Run>}
  */
 export async function timed(work) {
+  const before = process.cpuUsage();
   const start = performance.now();
   const size = await work();
-  return { seconds: (performance.now() - start) / 1000, size };
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { seconds, cpu: (user + system) / 1e6, size };
 }
 
 /** Megabytes are 10^6 bytes everywhere. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, firefox, type LaunchOptions, type Page } from "playwright";
-import { bundleModule } from "../support/bundle-text.ts";
+import { bundlePage } from "../support/bundle-text.ts";
 import { chromiumOptions, launchChromium } from "../support/chromium.ts";
 import { bodyOf, MODULE_PAGE, type PageRoute, servePages } from "../support/page-server.ts";
 import { hasTool, toolPath } from "../support/programs.ts";
@@ -76,7 +76,7 @@ function pageEngine({ name, missing, version, open }: PageEngine): Engine {
     missing,
     async run(program, { argument = null, timeout = DEFAULT_TIMEOUT, policy }: RunOptions = {}) {
       return await withResources(name, timeout, async (resources) => {
-        const module = await bundleModule(join(program, "page.ts"));
+        const { code, workers } = await bundlePage(join(program, "page.ts"));
         let answer = (_text: string): void => undefined;
         const outcome = new Promise<string>((resolve) => {
           answer = resolve;
@@ -84,7 +84,10 @@ function pageEngine({ name, missing, version, open }: PageEngine): Engine {
         const routes: Readonly<Record<string, PageRoute>> = {
           "/": MODULE_PAGE,
           "/main.js": MAIN,
-          "/program.js": { type: "text/javascript", body: module },
+          "/program.js": { type: "text/javascript", body: code },
+          ...Object.fromEntries(
+            Object.entries(workers).map(([path, body]) => [`/${path}`, { type: "text/javascript", body }]),
+          ),
           "/argument": { type: "application/json", body: JSON.stringify(argument) },
           "/outcome": async (request, response) => {
             answer(await bodyOf(request));

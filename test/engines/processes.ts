@@ -7,6 +7,8 @@ import { type Resources, withResources } from "./resources.ts";
 
 const modules = resolve(import.meta.dirname, "../../node_modules");
 const main = join(import.meta.dirname, "main.js");
+/** The program of the package's own threads, which is looked for beside whatever starts them. */
+const compressWorker = resolve(import.meta.dirname, "../../src/node/compress-pool/compress-worker.js");
 
 interface ProcessEngine {
   readonly name: string;
@@ -66,8 +68,14 @@ function processEngine({ name, missing, command, bundled = false }: ProcessEngin
 }
 
 async function writeBundle(entry: string, resources: Resources): Promise<string> {
-  const path = join(resources.directory(), "program.mjs");
-  writeFileSync(path, await bundleProgram(entry));
+  const directory = resources.directory();
+  const path = join(directory, "program.mjs");
+  const program = await bundleProgram(entry);
+  writeFileSync(path, program);
+  if (program.includes("./compress-worker.js")) {
+    writeFileSync(join(directory, "package.json"), '{ "type": "module" }');
+    writeFileSync(join(directory, "compress-worker.js"), await bundleProgram(compressWorker));
+  }
   return path;
 }
 

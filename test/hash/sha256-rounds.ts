@@ -43,12 +43,13 @@ function workingStep(round: number): string {
   const name = (index: number): string => "abcdefgh"[(index - round + 64) % 8] ?? "";
   const [a, b, d, e, f, g, h] = [0, 1, 3, 4, 5, 6, 7].map(name);
   // Σ1 = rotr 6 ^ rotr 11 ^ rotr 25 and Σ0 = rotr 2 ^ rotr 13 ^ rotr 22, nested; Maj(a,b,c) = b ^ ((a ^ b) & (b ^ c)), and
-  // this round's a ^ b is the next one's b ^ c.
+  // this round's a ^ b is the next one's b ^ c. What is known first is added first: the chains of rotations come last, and the
+  // sums do not wait for them.
   return (
     `    p = ${e} ^ ${rotate(`${e}`, 14)}; p = ${e} ^ ${rotate("p", 5)};\n` +
-    `    t = (${h} + ${rotate("p", 6)} + (${g} ^ (${e} & (${f} ^ ${g}))) + ((${K[round]} + w${round & 15}) | 0)) | 0; ${d} = (${d} + t) | 0;\n` +
+    `    t = (((${h} + ((${K[round]} + w${round & 15}) | 0)) | 0) + (${g} ^ (${e} & (${f} ^ ${g}))) + ${rotate("p", 6)}) | 0; ${d} = (${d} + t) | 0;\n` +
     `    q = ${a} ^ ${rotate(`${a}`, 9)}; q = ${a} ^ ${rotate("q", 11)};\n` +
-    `    y = ${a} ^ ${b}; ${h} = (t + ${rotate("q", 2)} + (${b} ^ (x & y))) | 0; x = y;\n`
+    `    y = ${a} ^ ${b}; ${h} = (t + (((${b} ^ (x & y)) + ${rotate("q", 2)}) | 0)) | 0; x = y;\n`
   );
 }
 

@@ -1,11 +1,10 @@
-import type { WorkerMessage } from "../../compress/worker-messages.ts";
+import type { PoolWorker, PoolWorkerEvents } from "../../compress/workers/host.ts";
+import type { WorkerMessage } from "../../compress/workers/messages.ts";
 import {
   createWorkerPool,
-  type PoolWorker,
-  type PoolWorkerEvents,
   type WorkerCompressPool,
   type WorkerPoolOptions,
-} from "../../compress/worker-pool.ts";
+} from "../../compress/workers/worker-pool.ts";
 
 /** How a pool of Web Workers is made. */
 export interface CompressPoolOptions extends WorkerPoolOptions {

@@ -1,4 +1,4 @@
-import { answerRequest, type DeflateRequest, READY } from "../../compress/worker-messages.ts";
+import { answerRequest, type DeflateRequest, READY } from "../../compress/workers/messages.ts";
 import { SlipwayError } from "../../errors.ts";
 
 /** A worker's own side. */

@@ -1,54 +1,95 @@
 import type { Statistics } from "./statistics.ts";
 import { DISTANCE_SYMBOLS, LITERAL_LENGTH_SYMBOLS } from "./symbols.ts";
 
-const HEADER_BITS = 400;
+/** What it takes to send that a symbol is in use, in the header of a block. */
+const SYMBOL_BITS = 3;
+
+/** Logarithms are looked up for numbers up to this one. */
+const LOGARITHMS = 4096;
+
+/**
+ * Decides where one block ends and the next begins: where two codes of their own, with their headers, are shorter than one
+ * in common. The input comes in pieces of a few KiB, whose frequencies are counted anyway; each is held against the block
+ * that grows. libdeflate compares ten classes of symbols instead of all; going through all of the some hundred symbols that
+ * a piece has in use costs about one per cent of the time, and saves one per cent of the size.
+ */
 export class BlockSplitter {
-  readonly #logs = new Float64Array(4097);
-  constructor() {
-    for (let i = 1; i <= 4096; i++) this.#logs[i] = log2(i);
+  readonly #logarithms: Float64Array = logarithms();
+
+  /**
+   * Whether the next piece should begin a block.
+   * @param threshold bits that must be saved, beyond what the second header takes
+   */
+  splits(block: Statistics, next: Statistics, threshold: number): boolean {
+    return (
+      this.#saved(block.literalLengths, next.literalLengths, LITERAL_LENGTH_SYMBOLS) +
+        this.#saved(block.distances, next.distances, DISTANCE_SYMBOLS) >
+      threshold
+    );
   }
-  shouldSplit(pending: Statistics, next: Statistics): boolean {
-    const { literalLengths: a, distances: b } = pending;
-    const { literalLengths: c, distances: d } = next;
-    return this.#gain(a, c, LITERAL_LENGTH_SYMBOLS) + this.#gain(b, d, DISTANCE_SYMBOLS) > HEADER_BITS;
-  }
-  #gain(a: Int32Array, b: Int32Array, count: number): number {
-    let x = 0;
-    let ta = 0;
-    let tb = 0;
-    for (let i = 0; i < count; i++) {
-      const fa = a[i] as number;
-      const fb = b[i] as number;
-      ta += fa;
-      tb += fb;
-      x += this.#weigh(fa) + this.#weigh(fb) - this.#weigh(fa + fb);
+
+  /** Bits that the literals of some bytes would take in a perfect code of their own. */
+  literalBits(frequencies: Int32Array): number {
+    let total = 0;
+    let bits = 0;
+    for (let literal = 0; literal < 256; literal++) {
+      const frequency = frequencies[literal] as number;
+      total += frequency;
+      bits -= this.#weigh(frequency);
     }
-    return x - this.#weigh(ta) - this.#weigh(tb) + this.#weigh(ta + tb);
+    return bits + this.#weigh(total);
   }
+
+  #saved(block: Int32Array, next: Int32Array, symbols: number): number {
+    let blockTotal = 0;
+    let nextTotal = 0;
+    let bits = 0;
+    let common = 0;
+    for (let symbol = 0; symbol < symbols; symbol++) {
+      const a = block[symbol] as number;
+      const b = next[symbol] as number;
+      blockTotal += a;
+      nextTotal += b;
+      // What is in one of the two only costs the same either way.
+      if (a === 0 || b === 0) continue;
+      common++;
+      bits += this.#weigh(a) + this.#weigh(b) - this.#weigh(a + b);
+    }
+    return (
+      bits -
+      common * SYMBOL_BITS -
+      this.#weigh(blockTotal) -
+      this.#weigh(nextTotal) +
+      this.#weigh(blockTotal + nextTotal)
+    );
+  }
+
+  /** `n log2 n`. */
   #weigh(n: number): number {
-    if (n <= 4096) return n * (this.#logs[n] as number);
+    if (n <= LOGARITHMS) return n * (this.#logarithms[n] as number);
     let shift = 0;
-    let m = n;
-    while (m > 4096) {
-      m >>= 1;
-      shift++;
-    }
-    return n * ((this.#logs[m] as number) + shift);
+    let high = n;
+    for (; high > LOGARITHMS; shift++) high >>= 1;
+    return n * ((this.#logarithms[high] as number) + shift);
   }
 }
-function log2(n: number): number {
-  let x = n;
-  let result = 0;
-  while (x >= 2) {
-    x /= 2;
-    result++;
-  }
-  for (let bit = 0.5; bit > 1e-6; bit /= 2) {
-    x *= x;
-    if (x >= 2) {
-      x /= 2;
-      result += bit;
+
+/**
+ * Logarithms to the base 2, and 0 of 0. Bit by bit, as `Math.log2` may differ from one engine to another, and with it the
+ * place of a split.
+ */
+function logarithms(): Float64Array {
+  const table = new Float64Array(LOGARITHMS + 1);
+  for (let n = 1; n <= LOGARITHMS; n++) {
+    let whole = 31 - Math.clz32(n);
+    let rest = n / 2 ** whole;
+    for (let bit = 0.5; bit > 1e-6; bit /= 2) {
+      rest *= rest;
+      if (rest < 2) continue;
+      rest /= 2;
+      whole += bit;
     }
+    table[n] = whole;
   }
-  return result;
+  return table;
 }

@@ -54,7 +54,7 @@ export class BlockWriter {
 
   /**
    * @param input what the block is of, from `start` to `end`
-   * @param sequences which integers of the sequences, as {@link Sequences.data} has them
+   * @param sequences of it, as {@link Sequences} has them, so many integers in use
    * @param statistics of the same
    */
   write(
@@ -62,8 +62,7 @@ export class BlockWriter {
     start: number,
     end: number,
     sequences: Int32Array,
-    from: number,
-    to: number,
+    used: number,
     statistics: Statistics,
   ): void {
     statistics.markEnd();
@@ -98,14 +97,14 @@ export class BlockWriter {
       this.writeStored(input, start, end);
     } else if (fixed <= dynamic) {
       this.output.write(FIXED, 3);
-      this.#writeSequences(input, start, sequences, from, to, this.#fixedLiteralLengths, this.#fixedDistances);
+      this.#writeSequences(input, start, sequences, used, this.#fixedLiteralLengths, this.#fixedDistances);
     } else {
       this.output.write(DYNAMIC, 3);
       this.output.write(literalLengthCount - FIRST_LENGTH, 5);
       this.output.write(distanceCount - 1, 5);
       this.output.write(codeLengthCount - 4, 4);
       this.#writeCodes(codeLengthCount, repeatedCount);
-      this.#writeSequences(input, start, sequences, from, to, this.#literalLengths, this.#distances);
+      this.#writeSequences(input, start, sequences, used, this.#literalLengths, this.#distances);
     }
   }
 
@@ -188,8 +187,7 @@ export class BlockWriter {
     input: Uint8Array,
     start: number,
     sequences: Int32Array,
-    from: number,
-    to: number,
+    used: number,
     literalLengthCoder: HuffmanCoder,
     distanceCoder: HuffmanCoder,
   ): void {
@@ -210,7 +208,7 @@ export class BlockWriter {
     let bits = output.bits;
     let count = output.count;
     let at = start;
-    for (let k = from; k < to; k += 2) {
+    for (let k = 0; k < used; k += 2) {
       const end = at + (sequences[k] as number);
       for (const last = end - 1; at < last; at += 2) {
         const first = literalLengthCodes[input[at] as number] as number;
@@ -224,12 +222,11 @@ export class BlockWriter {
         bits >>>= count & 24;
         count &= 7;
       }
-      if (at < end) {
-        const code = literalLengthCodes[input[at] as number] as number;
-        bits |= (code >>> 4) << count;
-        count += code & 15;
-        at++;
-      }
+      // One may be left; whether it is cannot be predicted, so it is always written, but as no bits where it is not.
+      const odd = (literalLengthCodes[input[at] as number] as number) & (at - end);
+      bits |= (odd >>> 4) << count;
+      count += odd & 15;
+      at = end;
       // At most 7 + 12 bits wait here, and a length takes up to 17.
       view.setInt32(size, bits, true);
       size += count >>> 3;

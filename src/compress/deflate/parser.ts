@@ -1,39 +1,19 @@
-import type { MatchFinder } from "./match-finder.ts";
-import type { Preset } from "./presets.ts";
 import type { Sequences } from "./sequences.ts";
-/** @returns where it ended */
-export function parse(finder: MatchFinder, sequences: Sequences, preset: Preset, from: number, until: number): number {
-  const { depth, nice, lazy } = preset;
-  const last = finder.end - 4;
-  let at = from;
-  let literals = from;
-  while (at < until) {
-    if (at > last) {
-      at = until;
-      break;
-    }
-    let length = finder.find(at, 0, depth, nice);
-    if (length === 0) {
-      at++;
-      continue;
-    }
-    let distance = finder.distance;
-    while (length < lazy && at < last) {
-      const next = finder.find(at + 1, length - 1, depth >> 1, nice);
-      if (next >= length && 4 * (next - length) + (Math.clz32(finder.distance) - Math.clz32(distance)) > 2) {
-        at++;
-        length = next;
-        distance = finder.distance;
-      } else {
-        finder.insert(at + 2, at + length);
-        break;
-      }
-    }
-    if (length >= lazy) finder.insert(at + 1, at + length);
-    sequences.add(at - literals, (length << 16) | (distance - 1));
-    at += length;
-    literals = at;
-  }
-  if (at > literals) sequences.add(at - literals, 0);
-  return at;
+import type { Statistics } from "./statistics.ts";
+
+/** Cuts input into literals and matches. */
+export interface Parser {
+  /** Takes an input of so many bytes, which has zeros after its end. Nothing of an earlier one has an influence. */
+  reset(input: Uint8Array, view: DataView, size: number): void;
+
+  /** Takes note of a piece that is not parsed, so that matches can be found in it. */
+  remember(from: number, until: number): void;
+
+  /**
+   * Parses a piece.
+   * @param sequences what is found is added to
+   * @param statistics what is found is counted in
+   * @returns where the last sequence ends: a match may reach beyond the piece, and the next piece begins there
+   */
+  parse(from: number, until: number, sequences: Sequences, statistics: Statistics): number;
 }

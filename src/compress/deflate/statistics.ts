@@ -1,12 +1,4 @@
-import type { Sequences } from "./sequences.ts";
-import {
-  DISTANCE_SYMBOLS,
-  distanceSymbol,
-  END_OF_BLOCK,
-  FIRST_LENGTH,
-  LITERAL_LENGTH_SYMBOLS,
-  symbolTables,
-} from "./symbols.ts";
+import { DISTANCE_SYMBOLS, END_OF_BLOCK, LITERAL_LENGTH_SYMBOLS } from "./symbols.ts";
 
 /** How often each symbol comes in a stretch of input. */
 export class Statistics {
@@ -18,26 +10,24 @@ export class Statistics {
     this.distances.fill(0);
   }
 
-  /** Counts the sequences from one index of their integers to the end. */
-  count(input: Uint8Array, position: number, sequences: Sequences, from: number): void {
-    const { literalLengths, distances } = this;
-    const { lengthClass, distanceClass } = symbolTables();
-    const { data, used } = sequences;
-    let at = position;
-    for (let k = from; k < used; k += 2) {
-      const end = at + (data[k] as number);
-      for (; at < end; at++) {
-        const literal = input[at] as number;
-        literalLengths[literal] = (literalLengths[literal] as number) + 1;
-      }
-      const match = data[k + 1] as number;
-      if (match === 0) continue;
-      const length = match >>> 16;
-      const symbol = FIRST_LENGTH + (lengthClass[length] as number);
-      literalLengths[symbol] = (literalLengths[symbol] as number) + 1;
-      const distance = distanceSymbol(distanceClass, match & 0xffff);
-      distances[distance] = (distances[distance] as number) + 1;
-      at += length;
+  /** Counts bytes as literals. */
+  countBytes(input: Uint8Array, from: number, to: number): void {
+    const { literalLengths } = this;
+    let at = from;
+    // Four at a time: what the loop itself takes is as much as two of them.
+    for (const whole = to - 3; at < whole; at += 4) {
+      const a = input[at] as number;
+      literalLengths[a] = (literalLengths[a] as number) + 1;
+      const b = input[at + 1] as number;
+      literalLengths[b] = (literalLengths[b] as number) + 1;
+      const c = input[at + 2] as number;
+      literalLengths[c] = (literalLengths[c] as number) + 1;
+      const d = input[at + 3] as number;
+      literalLengths[d] = (literalLengths[d] as number) + 1;
+    }
+    for (; at < to; at++) {
+      const literal = input[at] as number;
+      literalLengths[literal] = (literalLengths[literal] as number) + 1;
     }
   }
 

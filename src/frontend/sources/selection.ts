@@ -9,8 +9,8 @@ export class Selection {
     this.#filter = filter;
   }
 
-  /** Whether there is no filter. */
-  get takesAll(): boolean {
+  /** Whether nothing is left out. */
+  get isWhole(): boolean {
     return this.#filter === undefined;
   }
 

@@ -117,6 +117,8 @@ export class TreeAdder {
   readonly #before: DirectoryNode;
   readonly #root: LayerDirectory;
   readonly #dest: Place;
+  /** The names of the entry before, and the directory that it came into. */
+  #last: { readonly names: readonly string[]; readonly place: Place };
   readonly #kind: SourceKind;
   readonly #options: SourceOptions;
   readonly #report: StepReporter;
@@ -127,8 +129,6 @@ export class TreeAdder {
   /** Attributes of directories that the filter leaves out: they come along with the first entry in them that is taken. */
   readonly #leftOut = new Map<string, NodeAttributes>();
   readonly #onAbort = (): void => this.#stop.abort(this.#options.signal?.reason);
-  /** Where the last entry came, by what its path began with: most entries follow another one of their directory. */
-  #recent: { readonly path: string; readonly place: Place } | undefined;
   #entries = 0;
   #made = 0;
   #size = 0;
@@ -152,6 +152,7 @@ export class TreeAdder {
     this.#before = before;
     this.#root = new LayerDirectory(before);
     this.#dest = this.#openBefore(dest) ?? { directory: this.#root, path: "" };
+    this.#last = { names: [""], place: this.#dest };
     this.#kind = kind;
     this.#options = options;
     this.#report = report;
@@ -180,15 +181,6 @@ export class TreeAdder {
   async add(path: string, node: SourceNode, label: string = path): Promise<void> {
     this.#options.signal?.throwIfAborted();
     const doing = `Cannot add ${label}`;
-    const slash = path.lastIndexOf("/");
-    const recent = this.#recent;
-    const last = path.slice(slash + 1);
-    // Names that mean something, or nothing, are looked at below.
-    if (recent?.path.length === slash && path.startsWith(recent.path) && last !== "" && !last.startsWith(".")) {
-      this.#entries++;
-      await this.#put(recent.place, last, node, doing);
-      return;
-    }
     const names = entryNames(path, doing);
     const name = names.at(-1);
     if (name === undefined) {
@@ -198,13 +190,7 @@ export class TreeAdder {
     if (!(await this.#takes(names, node, doing))) return;
     checkNames(names, doing);
     this.#entries++;
-    const parent = await this.#enter(names.slice(0, -1), doing);
-    // With a filter each entry is asked for.
-    if (this.#selection.takesAll) this.#recent = { path: path.slice(0, Math.max(0, slash)), place: parent };
-    await this.#put(parent, name, node, doing);
-  }
-
-  async #put(parent: Place, name: string, node: SourceNode, doing: string): Promise<void> {
+    const parent = await this.#parentOf(names, doing);
     if (node.type === "directory") await this.#addDirectory(parent, name, node.attributes, doing);
     else await this.#addLeaf(parent, name, node, doing);
   }
@@ -229,6 +215,7 @@ export class TreeAdder {
   }
 
   async #takes(names: readonly string[], node: SourceNode, doing: string): Promise<boolean> {
+    if (this.#selection.isWhole) return true;
     const path = names.join("/");
     if (node.type !== "directory") return this.#selection.file(path);
     const answer = this.#selection.directory(path);
@@ -240,6 +227,17 @@ export class TreeAdder {
       await setAttributes(this.#work, there.path, attributes, { replaceXattrs: true });
     }
     return false;
+  }
+
+  /** The directory that an entry comes into. Most come into the same as the one before, and no directory is ever replaced. */
+  async #parentOf(names: readonly string[], doing: string): Promise<Place> {
+    const last = this.#last;
+    const depth = names.length - 1;
+    let same = depth === last.names.length - 1;
+    for (let i = depth - 1; same && i >= 0; i--) same = names[i] === last.names[i];
+    const place = same ? last.place : await this.#enter(names.slice(0, -1), doing);
+    this.#last = { names, place };
+    return place;
   }
 
   /** The directory of these names, made if need be. */
@@ -321,7 +319,7 @@ export class TreeAdder {
     const path = `${parent.path}/${name}`;
     // Looked for before anything is removed: a link to itself would take away what it names.
     const linked = node.type === "link" ? this.#linked(node.target, path, doing) : "";
-    if (parent.directory.entries.has(name)) await this.#makeRoom(parent, name, doing);
+    await this.#makeRoom(parent, name, doing);
     this.#countMade(doing);
     switch (node.type) {
       case "link":
@@ -433,8 +431,6 @@ export class TreeAdder {
       throw new SlipwayError("ALREADY_EXISTS", `${doing}: there is another entry for ${there}`);
     }
     directory.entries.delete(name);
-    // It may have been a symlink to where the last entry came.
-    this.#recent = undefined;
   }
 
   #countMade(doing: string): void {

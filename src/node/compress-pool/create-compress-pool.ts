@@ -1,14 +1,16 @@
 import { availableParallelism } from "node:os";
+import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
+import { fileURLToPath } from "node:url";
 import { MessageChannel, Worker } from "node:worker_threads";
-import type { WorkerMessage } from "../../compress/worker-messages.ts";
+import type { PoolWorker, PoolWorkerEvents } from "../../compress/workers/host.ts";
+import type { WorkerMessage } from "../../compress/workers/messages.ts";
 import {
   createWorkerPool,
-  type PoolWorker,
-  type PoolWorkerEvents,
   type WorkerCompressPool,
   type WorkerPoolOptions,
-} from "../../compress/worker-pool.ts";
+} from "../../compress/workers/worker-pool.ts";
+import { isGranted } from "../permission.ts";
 import { listen } from "./listen.ts";
 
 /** How a pool of threads is made. */
@@ -35,8 +37,20 @@ export function createCompressPool(options: CompressPoolOptions = {}): WorkerCom
 }
 
 function startWorker(): Worker {
+  const { protocol, href } = new URL("./compress-worker.js", import.meta.url);
+  if (protocol !== "file:") {
+    // In Deno modules may lie at a registry. Its threads begin with a file or a text, which then may load one.
+    return new Worker(new URL(`data:text/javascript,${encodeURIComponent(`import ${JSON.stringify(href)};`)}`));
+  }
+  // Nobody is asked for what only makes it faster.
+  const path = fileURLToPath(new URL("../..", import.meta.url));
+  if (!isGranted({ name: "read", path })) {
+    throw new Error(`Deno may not read their program; run it with --allow-read=${path}`);
+  }
+  // A thread has the process' flags, of which this one goes with a text only. Its program is a file in any case.
+  const flags = process.execArgv.some((flag) => flag.startsWith("--input-type")) ? { execArgv: [] } : {};
   // Bundlers look for exactly this.
-  return new Worker(new URL("./compress-worker.js", import.meta.url));
+  return new Worker(new URL("./compress-worker.js", import.meta.url), flags);
 }
 
 /** All goes through a channel beside the thread's own one, to which one can only listen by `on`. */

@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort } from "node:worker_threads";
-import { answerRequest, type DeflateRequest, READY } from "../../compress/worker-messages.ts";
+import { answerRequest, type DeflateRequest, READY } from "../../compress/workers/messages.ts";
 import { SlipwayError } from "../../errors.ts";
 import { listen } from "./listen.ts";
 

@@ -18,21 +18,26 @@ export interface ChromiumRound {
   readonly nativeSize: number;
   /** A tar in memory to an image in memory, with workers. */
   readonly export: number;
-  /** How many workers the export had; 0 is the engine's own thread. */
-  readonly workers: number;
 }
 
+const WORKERS = 2;
 const CHUNK = 64 * 1024;
 /** Bytes that are done once before anything is measured, so that what is compiled while it runs is. */
 const WARM_UP = 4 * 1024 * 1024;
 
-/** Measures once. @param openPool workers, where there are any */
+/** Measures once. */
 export async function measure(
   { address }: ChromiumArgument,
-  openPool: (() => CompressPool) | undefined,
+  openPool: (options: { readonly workers: number; readonly onWarning: (message: string) => void }) => CompressPool,
 ): Promise<ChromiumRound> {
   const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());
-  const pool = openPool?.();
+  let warning: string | undefined;
+  const pool = openPool({
+    workers: WORKERS,
+    onWarning: (message) => {
+      warning = message;
+    },
+  });
   try {
     const beginning = bytes.subarray(0, WARM_UP);
     await sizeOf(gzip(chunks(beginning)));
@@ -40,20 +45,20 @@ export async function measure(
     const ours = await timed(() => sizeOf(gzip(chunks(bytes))));
     const native = await timed(() => compressByEngine(bytes));
     const whole = await timed(() => exportTar(bytes, pool));
+    if (warning !== undefined) throw new Error(warning);
     return {
       gzip: ours.seconds,
       gzipSize: ours.size,
       native: native.seconds,
       nativeSize: native.size,
       export: whole.seconds,
-      workers: pool?.concurrency ?? 0,
     };
   } finally {
-    await pool?.close();
+    await pool.close();
   }
 }
 
-async function exportTar(bytes: Uint8Array<ArrayBuffer>, compressPool: CompressPool | undefined): Promise<number> {
+async function exportTar(bytes: Uint8Array<ArrayBuffer>, compressPool: CompressPool): Promise<number> {
   const image = await build({
     content: createMemoryContentStore(),
     fill: (work, options) => addTar(work, chunks(bytes), options),

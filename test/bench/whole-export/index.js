@@ -41,14 +41,24 @@ export async function benchExport({ set, cli, rounds, tree: given, profile }) {
     const results = await interleave(present, rounds, (text) => progress(`export, ${text}`));
     const ours = /** @type {import("../measure.js").Result} */ (results.get(OURS));
     table(
-      ["", "seconds", "MB/s of input", "output MB", "output of the input", "peak memory MB", "time beside Slipway"],
+      [
+        "",
+        "seconds",
+        "MB/s of input",
+        "output MB",
+        "output of the input",
+        "processor seconds",
+        "peak memory MB",
+        "time beside Slipway",
+      ],
       [...results].map(([name, result]) => [
         name,
         median(result.seconds).toFixed(2),
         (tree.bytes / MB / median(result.seconds)).toFixed(1),
         (result.size / MB).toFixed(1),
         (result.size / tree.bytes).toFixed(4),
-        name.startsWith("docker") ? "in the daemon" : (result.peak / MB).toFixed(0),
+        inDaemon(name, median(result.cpu).toFixed(2)),
+        inDaemon(name, (result.peak / MB).toFixed(0)),
         `${speedup(ours.seconds, result.seconds).toFixed(2)} ×`,
       ]),
     );
@@ -86,6 +96,13 @@ export async function benchExport({ set, cli, rounds, tree: given, profile }) {
     rmSync(work, { recursive: true, force: true });
   }
 }
+
+/**
+ * A figure that does not tell what a client's daemon takes.
+ * @param {string} name
+ * @param {string} figure
+ */
+const inDaemon = (name, figure) => (name.startsWith("docker") ? "in the daemon" : figure);
 
 /**
  * The level whose output is nearest in size to that of a tool.

@@ -26,13 +26,23 @@ export interface RunOptions {
   readonly started?: (child: ChildProcessWithoutNullStreams) => void;
 }
 
-/** Runs the command line without the settings of whoever runs the tests. */
+const caches = mkdtempSync(join(tmpdir(), "slipway-cli-caches-"));
+afterAll(() => rmSync(caches, { recursive: true, force: true }));
+let runs = 0;
+
+/** Runs the command line without the settings of whoever runs the tests, and each time with an empty cache of its own. */
 export function slipway(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const [program = "", ...before] = options.command ?? [process.execPath, cli];
   const { SOURCE_DATE_EPOCH, SLIPWAY_STORE, XDG_DATA_HOME, XDG_RUNTIME_DIR, REGISTRY_AUTH_FILE, ...env } = process.env;
   const child = spawn(program, [...before, ...args], {
     cwd: options.cwd ?? root,
-    env: { ...env, DENO_NO_UPDATE_CHECK: "1", DOCKER_CONFIG: "/nobody-has-logged-in", ...options.env },
+    env: {
+      ...env,
+      DENO_NO_UPDATE_CHECK: "1",
+      DOCKER_CONFIG: "/nobody-has-logged-in",
+      SLIPWAY_CACHE_DIR: join(caches, String(runs++)),
+      ...options.env,
+    },
   });
   options.started?.(child);
   let stdout = "";

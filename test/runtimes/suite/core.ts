@@ -5,6 +5,8 @@ import { imageStoreConformance } from "../../../src/images/conformance.ts";
 import { createMemoryImageStore } from "../../../src/images/index.ts";
 import { metadataStoreConformance, snapshotterConformance } from "../../../src/snapshots/conformance.ts";
 import { createMemoryMetadataStore, createSnapshotter } from "../../../src/snapshots/index.ts";
+import { memoryStores } from "../../engines/hosts/host.ts";
+import { blockCacheCases } from "./block-cache.ts";
 import type { Suites } from "./report.ts";
 import { sameBytes } from "./same-bytes.ts";
 
@@ -29,4 +31,5 @@ export const coreSuites: Suites = {
   "snapshots in memory": snapshotterConformance(async () => createSnapshotter({ content: createMemoryContentStore() })),
   "refs with `using`": [refs],
   "the bytes of an image": sameBytes,
+  "the block cache in memory": blockCacheCases(memoryStores),
 };

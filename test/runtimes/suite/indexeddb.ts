@@ -9,6 +9,7 @@ import { contentStoreConformance } from "../../../src/content/conformance.ts";
 import { imageStoreConformance } from "../../../src/images/conformance.ts";
 import { metadataStoreConformance, snapshotterConformance } from "../../../src/snapshots/conformance.ts";
 import { createSnapshotter } from "../../../src/snapshots/index.ts";
+import { blockCacheCases } from "./block-cache.ts";
 import type { Suites } from "./report.ts";
 
 /** The contracts over databases: each case has one of its own, which is deleted after it. */
@@ -51,5 +52,6 @@ export function indexedDBSuites(label: string, options: IndexedDBOptions = {}): 
         reopen: async () => createSnapshotter(await open()),
       }),
     ),
+    [`the block cache in ${label}`]: tidied(blockCacheCases(openFresh)),
   };
 }

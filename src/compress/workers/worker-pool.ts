@@ -1,7 +1,9 @@
-import { SlipwayError } from "../errors.ts";
-import { type CompressPool, type DeflateBlockOptions, type DeflatedBlock, deflateBlock } from "./compress-pool.ts";
-import type { DeflateLevel } from "./deflate/index.ts";
-import { type DeflateRequest, type Sent, type WorkerMessage, withBufferOfItsOwn } from "./worker-messages.ts";
+import { SlipwayError } from "../../errors.ts";
+import { type CompressPool, type DeflateBlockOptions, type DeflatedBlock, deflateBlock } from "../compress-pool.ts";
+import type { PoolWorker, WorkerPoolHost } from "./host.ts";
+import { Job } from "./job.ts";
+import type { WorkerMessage } from "./messages.ts";
+import { SignalWatch } from "./signal-watch.ts";
 
 /** How a pool of workers is made, in whichever runtime. */
 export interface WorkerPoolOptions {
@@ -23,33 +25,6 @@ export interface WorkerPoolOptions {
 export interface WorkerCompressPool extends CompressPool {
   /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** A worker as its host has it. */
-export interface PoolWorker {
-  send(sent: Sent<DeflateRequest>): void;
-  /** Whether the process stays alive for it. */
-  hold(held: boolean): void;
-  end(): Promise<void>;
-}
-
-/** What a worker's host tells of it. Nothing is told before `start` has returned. */
-export interface PoolWorkerEvents {
-  message(message: WorkerMessage): void;
-  /** It could not be started, or has ended by itself. */
-  failed(error: unknown): void;
-}
-
-/** What a pool needs of its host. */
-export interface WorkerPoolHost {
-  /** How many workers there are if nobody says. */
-  readonly parallelism: number;
-  /** @throws anything, if there are no workers here */
-  start(events: PoolWorkerEvents): PoolWorker;
-  /** Calls after that many milliseconds, unless the process ends before; returns what calls it off. */
-  later(milliseconds: number, call: () => void): () => void;
-  /** Resolves when all that waits for its turn has had one. */
-  turn(): Promise<void>;
 }
 
 /** Most workers that a pool has without being told. */
@@ -90,60 +65,6 @@ export function createWorkerPool(host: WorkerPoolHost, options: WorkerPoolOption
   return new WorkerPool(host, workers, idleTime, onWarning);
 }
 
-/** A block that somebody waits for. */
-class Job {
-  readonly level: DeflateLevel;
-  readonly #block: Uint8Array<ArrayBuffer>;
-  readonly #resolve: (block: DeflatedBlock) => void;
-  readonly #reject: (reason: unknown) => void;
-  readonly #signal: AbortSignal | undefined;
-  readonly #whenAborted: () => void;
-
-  constructor(
-    block: Uint8Array<ArrayBuffer>,
-    { level, signal }: DeflateBlockOptions,
-    resolve: (block: DeflatedBlock) => void,
-    reject: (reason: unknown) => void,
-    whenAborted: (job: Job) => void,
-  ) {
-    this.level = level;
-    this.#block = block;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#signal = signal;
-    this.#whenAborted = () => {
-      this.fail(signal?.reason);
-      whenAborted(this);
-    };
-    signal?.addEventListener("abort", this.#whenAborted);
-  }
-
-  /** Its request; the block is gone afterwards. */
-  request(id: number): Sent<DeflateRequest> {
-    const block = withBufferOfItsOwn(this.#block);
-    return { message: { id, block, level: this.level }, transfer: [block.buffer] };
-  }
-
-  deflateHere(): void {
-    try {
-      this.done(deflateBlock(this.#block, this.level));
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  /** What comes after it was done or given up changes nothing. */
-  done(block: DeflatedBlock): void {
-    this.#signal?.removeEventListener("abort", this.#whenAborted);
-    this.#resolve(block);
-  }
-
-  fail(reason: unknown): void {
-    this.#signal?.removeEventListener("abort", this.#whenAborted);
-    this.#reject(reason);
-  }
-}
-
 /** A worker of the pool, with what it is to do. */
 class Member {
   readonly jobs: Map<number, Job> = new Map();
@@ -175,6 +96,7 @@ class WorkerPool implements WorkerCompressPool {
   /** No worker has it yet; first come, first served, so that all who share the pool get on. */
   readonly #queue: Job[] = [];
   readonly #members = new Set<Member>();
+  readonly #signals = new SignalWatch();
   #ids = 0;
   #working = false;
   #cancelIdle: (() => void) | undefined;
@@ -204,14 +126,21 @@ class WorkerPool implements WorkerCompressPool {
     const none = this.#members.size === 0 && this.#queue.length === 0;
     if (none && block.byteLength <= SMALL_BLOCK) return deflateBlock(block, options.level);
     return await new Promise((resolve, reject) => {
-      const drop = (job: Job): void => {
-        const at = this.#queue.indexOf(job);
-        if (at >= 0) this.#queue.splice(at, 1);
-        this.#settle();
-      };
-      this.#queue.push(new Job(block, options, resolve, reject, drop));
+      const job = new Job(block, options.level, resolve, reject);
+      this.#queue.push(job);
+      if (options.signal !== undefined) this.#watch(job, options.signal);
       this.#next();
     });
+  }
+
+  #watch(job: Job, signal: AbortSignal): void {
+    const forget = this.#signals.add(signal, () => {
+      job.fail(signal.reason);
+      const at = this.#queue.indexOf(job);
+      if (at >= 0) this.#queue.splice(at, 1);
+      this.#settle();
+    });
+    job.whenSettled(forget);
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
-import { deflateBlock } from "./compress-pool.ts";
-import type { DeflateLevel } from "./deflate/index.ts";
+import { deflateBlock } from "../compress-pool.ts";
+import type { DeflateLevel } from "../deflate/index.ts";
 
 /** What a pool asks one of its workers for. The block's memory moves along with it. */
 export interface DeflateRequest {

@@ -1,0 +1,245 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { shrinkCache } from "../../src/cli/cache-limit.ts";
+import { writeBlob } from "../../src/content/index.ts";
+import { openDirectoryStore } from "../../src/node/index.ts";
+import type { Digest } from "../../src/oci/index.ts";
+import { itWith } from "../support/tools.ts";
+import { listing, slipway, workspace } from "./support/slipway.ts";
+
+const { path, temporary } = workspace();
+
+mkdirSync(path("site"));
+for (let i = 0; i < 5; i++) writeFileSync(path(`site/page${i}.html`), `<p>${i}</p>\n`.repeat(1000));
+writeFileSync(path("file"), "");
+
+const env = { TMPDIR: temporary, XDG_DATA_HOME: path("data") };
+
+/** Runs with one and the same cache. */
+const withCache = (name: string, ...args: string[]) =>
+  slipway(args, { env: { ...env, SLIPWAY_CACHE_DIR: path(name) }, cwd: path() });
+
+const build = (cache: string, ...args: string[]) =>
+  withCache(cache, "build", "site", "-t", "site:1", "--platform", "linux/amd64", ...args);
+
+const blobsOf = (cache: string): readonly string[] => readdirSync(path(cache, "blobs/sha256")).sort();
+
+describe("a build after another of the same directory", () => {
+  it("reads no file, makes no layer, and writes the same bytes", async () => {
+    const first = await build("again", "-o", "type=docker,dest=first.tar");
+    expect(first.stderr).not.toMatch(/cached|unchanged/);
+    // Files that were written just now are not trusted: the build after that is the one that knows them all.
+    await expect
+      .poll(async () => {
+        const { status, stderr } = await build("again", "-o", "type=docker,dest=second.tar");
+        expect([status, readFileSync(path("second.tar")).equals(readFileSync(path("first.tar")))]).toEqual([0, true]);
+        expect(stderr).toMatch(/\nlayer .* cached\n/);
+        return stderr;
+      })
+      .toMatch(/\nfiles {3}5, of them 5 unchanged and not read\n/);
+    expect(listing(temporary)).toEqual([]);
+  });
+
+  it("sees what changed", async () => {
+    const before = readFileSync(path("first.tar"));
+    writeFileSync(path("site/page0.html"), "<p>other</p>\n");
+    expect((await build("again", "-o", "type=docker,dest=second.tar")).status).toBe(0);
+    expect(readFileSync(path("second.tar")).equals(before)).toBe(false);
+    expect((await build("again", "--no-cache", "-o", "type=docker,dest=third.tar")).status).toBe(0);
+    expect(readFileSync(path("second.tar")).equals(readFileSync(path("third.tar")))).toBe(true);
+  });
+
+  it("is quick for any output, into whatever store", async () => {
+    for (const output of ["type=oci,dest=a.tar", "type=tar,dest=b.tar", "type=local,dest=tree", "type=image"]) {
+      const { status, stderr } = await build("again", "-o", output);
+      expect([status, output, stderr.includes("unchanged and not read")]).toEqual([0, output, true]);
+    }
+    // The images of the store are its own business, and the cache names none.
+    expect(JSON.parse(readFileSync(path("again/index.json"), "utf8")).manifests).toEqual([]);
+  });
+
+  it("is anything but quick with --no-cache, which leaves the cache as it is", async () => {
+    const before = listing(path("again"));
+    for (const output of ["type=oci,dest=a.tar", "type=image"]) {
+      const { status, stderr } = await build("again", "--no-cache", "-o", output);
+      expect([status, stderr.match(/cached|unchanged/i)]).toEqual([0, null]);
+    }
+    expect(listing(path("again"))).toEqual(before);
+    const both = await build("again", "--no-cache", "--cache-dir", "x", "-o", "type=oci,dest=a.tar");
+    expect([both.status, both.stderr]).toEqual([1, expect.stringContaining("--cache-dir together with --no-cache")]);
+  });
+});
+
+describe("the cache directory", () => {
+  it("is the user's alone, and known to backup programs", async () => {
+    const home = path("home");
+    mkdirSync(home);
+    const own = { ...env, HOME: home, XDG_CACHE_HOME: "", SLIPWAY_CACHE_DIR: "" };
+    const args = ["build", "site", "-o", "type=oci,dest=a.tar"];
+    expect((await slipway(args, { env: own, cwd: path() })).status).toBe(0);
+    const directory = join(home, ".cache/slipway");
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(readFileSync(join(directory, "CACHEDIR.TAG"), "latin1")).toMatch(
+      /^Signature: 8a477f597d28d172789f06886806bc55/,
+    );
+    const shown = await slipway(["cache", "--json"], { env: own, cwd: path() });
+    expect(JSON.parse(shown.stdout)).toEqual({ directory, blobs: 3, bytes: expect.any(Number) });
+    const elsewhere = { ...own, XDG_CACHE_HOME: path("xdg") };
+    expect((await slipway(args, { env: elsewhere, cwd: path() })).status).toBe(0);
+    expect(existsSync(path("xdg/slipway/oci-layout"))).toBe(true);
+  });
+
+  it("that cannot be made costs a note and no more, unless it was asked for", async () => {
+    const { status, stderr } = await build("file/below", "-o", "type=oci,dest=a.tar");
+    expect(status).toBe(0);
+    expect(stderr.match(/no cache is used: .*/g)).toHaveLength(1);
+    expect(listing(temporary)).toEqual([]);
+    const asked = await build("unused", "--cache-dir", path("file/below"), "-o", "type=oci,dest=a.tar");
+    expect([asked.status, asked.stderr]).toEqual([1, expect.stringContaining(path("file/below"))]);
+  });
+
+  it("that holds something else stays as it is", async () => {
+    mkdirSync(path("precious"));
+    writeFileSync(path("precious/letters"), "dear");
+    const { status, stderr } = await build("precious", "-o", "type=oci,dest=a.tar");
+    expect([status, stderr]).toEqual([0, expect.stringContaining("no cache is used: ")]);
+    expect(listing(path("precious"))).toEqual(["letters"]);
+    expect((await withCache("precious", "cache", "prune")).status).toBe(1);
+    expect(listing(path("precious"))).toEqual(["letters"]);
+  });
+
+  itWith(["root"], "in somebody else's home is not used", async () => {
+    mkdirSync(path("foreign"));
+    chownSync(path("foreign"), 65534, 65534);
+    const own = { ...env, HOME: path("foreign"), XDG_CACHE_HOME: "", SLIPWAY_CACHE_DIR: "" };
+    const { status, stderr } = await slipway(["build", "site", "-o", "type=oci,dest=a.tar"], { env: own, cwd: path() });
+    expect([status, stderr]).toEqual([0, expect.stringContaining("belongs to another user")]);
+    expect(listing(path("foreign"))).toEqual([]);
+  });
+
+  itWith(["root"], "that may only be read is not used", async () => {
+    expect((await build("readable", "-o", "type=oci,dest=a.tar")).status).toBe(0);
+    for (const name of ["readable", ...listing(path("readable")).map((name) => `readable/${name}`)]) {
+      if (statSync(path(name)).isDirectory()) chmodSync(path(name), 0o555);
+    }
+    const script = `exec "$@"`;
+    mkdirSync(path("nobody"));
+    chmodSync(path("nobody"), 0o777);
+    for (const name of ["", "site"]) chmodSync(path(name), 0o755);
+    chmodSync(temporary, 0o777);
+    const { status, stderr } = await slipway(["build", path("site"), "-o", `type=oci,dest=${path("nobody/a.tar")}`], {
+      env: { ...env, SLIPWAY_CACHE_DIR: path("readable") },
+      command: [
+        "setpriv",
+        "--reuid=65534",
+        "--clear-groups",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        process.execPath,
+        join(import.meta.dirname, "../../dist/cli/main.js"),
+      ],
+    });
+    expect([status, stderr.match(/no cache is used: /g)]).toEqual([0, ["no cache is used: "]]);
+  });
+
+  it("is left out where it lies in the directory that is built", async () => {
+    mkdirSync(path("all/sub"), { recursive: true });
+    writeFileSync(path("all/sub/f"), "f");
+    for (let i = 0; i < 2; i++) {
+      const { status } = await withCache("all/cache", "build", "all", "-o", "type=tar,dest=all.tar");
+      expect(status).toBe(0);
+      expect(execFileSync("tar", ["-tf", path("all.tar")], { encoding: "utf8" })).toBe("sub/\nsub/f\n");
+    }
+  });
+
+  it("serves several builds at once", async () => {
+    const builds = Array.from({ length: 4 }, (_, i) => build("shared", "-o", `type=oci,dest=shared${i}.tar`));
+    const ended = await Promise.all(builds);
+    expect(ended.map(({ status }) => status)).toEqual([0, 0, 0, 0]);
+    expect(ended.flatMap(({ stderr }) => stderr.match(/cache is used|anew/g) ?? [])).toEqual([]);
+    const bytes = readFileSync(path("shared0.tar"));
+    for (let i = 1; i < 4; i++) expect(readFileSync(path(`shared${i}.tar`)).equals(bytes)).toBe(true);
+  });
+
+  it("in which a layer is damaged is mended", async () => {
+    expect((await build("damaged", "-o", "type=oci,dest=whole.tar")).status).toBe(0);
+    for (const name of blobsOf("damaged")) {
+      const file = path("damaged/blobs/sha256", name);
+      const bytes = readFileSync(file);
+      bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+      chmodSync(file, 0o644);
+      writeFileSync(file, bytes);
+    }
+    const { status, stderr } = await build("damaged", "-o", "type=oci,dest=a.tar");
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringContaining("building anew without the cache: a layer in it is damaged"),
+    ]);
+    expect(readFileSync(path("a.tar")).equals(readFileSync(path("whole.tar")))).toBe(true);
+    const next = await build("damaged", "-o", "type=oci,dest=a.tar");
+    expect([next.status, next.stderr.includes("anew")]).toEqual([0, false]);
+  });
+
+  it("is emptied by slipway cache prune", async () => {
+    expect(blobsOf("again").length).toBeGreaterThan(0);
+    const wrong = await withCache("again", "cache", "prune", "--keep-bytes", "much");
+    expect([wrong.status, wrong.stderr]).toEqual([1, expect.stringContaining("--keep-bytes")]);
+    const kept = await withCache("again", "cache", "prune", "--keep-bytes", "1GB", "--json");
+    expect(JSON.parse(kept.stdout)).toEqual({ bytes: 0 });
+    expect((await withCache("again", "cache", "prune")).stdout).toMatch(/^removed [\d.]+ k?B\n$/);
+    expect(listing(path("again"))).toEqual(["CACHEDIR.TAG", "blobs", "blobs/sha256", "index.json", "oci-layout"]);
+    const { stderr } = await build("again", "-o", "type=oci,dest=a.tar");
+    expect(stderr).not.toMatch(/cached|unchanged/);
+    rmSync(path("again"), { recursive: true });
+    expect((await withCache("again", "cache", "prune")).stdout).toBe("removed 0 B\n");
+  });
+});
+
+describe("the limit of the cache", () => {
+  it("removes what was used longest ago, and never what is in use", async () => {
+    const store = await openDirectoryStore(path("limited"));
+    const put = async (text: string, used: number): Promise<Digest> => {
+      const bytes = new TextEncoder().encode(text.repeat(100));
+      const { digest } = await writeBlob(store.content, bytes, { labels: { "slipway.last-used": String(used) } });
+      return digest;
+    };
+    const [oldest, middle, newest, held] = [await put("a", 1), await put("b", 2), await put("c", 3), await put("d", 0)];
+    const lease = await store.leases.create();
+    await lease.add(held);
+    const left = async (): Promise<readonly Digest[]> => {
+      const digests: Digest[] = [];
+      for await (const { digest } of store.content.list()) digests.push(digest);
+      return digests.sort();
+    };
+    const record = async (layer: Digest): Promise<void> => {
+      const value = { mediaType: "x", digest: layer, size: 100, diffID: layer, warnings: [] };
+      await store.metadata.set(`layers/${layer.slice(7)}`, new TextEncoder().encode(JSON.stringify(value)));
+    };
+    await record(oldest);
+    await record(newest);
+    expect(await shrinkCache(store, 1000)).toBe(0);
+    expect(await shrinkCache(store, 250)).toBe(100);
+    expect(await left()).toEqual([middle, newest, held].sort());
+    expect(await store.metadata.keys("layers/")).toEqual([`layers/${newest.slice(7)}`]);
+    // A build that needs more than the limit keeps what it needs.
+    expect(await shrinkCache(store, 50, { inUse: new Set([middle]) })).toBe(100);
+    expect(await left()).toEqual([middle, held].sort());
+    await lease.release();
+    expect(await shrinkCache(store, 0)).toBe(200);
+    await store.close();
+  });
+});
