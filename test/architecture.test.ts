@@ -12,6 +12,7 @@ const ROOMS = [
   "progress",
   "bytes",
   "random",
+  "host",
   "conformance",
   "oci",
   "hash",
@@ -72,8 +73,8 @@ const FORBIDDEN_IN_CORE = new Set([
   "window",
 ]);
 
-/** The one place that decides which hash engine a host has looks at the host. */
-const LOOKS_AT_THE_HOST: Readonly<Record<string, readonly string[]>> = { "src/hash/host.ts": ["process"] };
+/** The one place that looks at the host, for those that choose what is faster. */
+const LOOKS_AT_THE_HOST: Readonly<Record<string, readonly string[]>> = { "src/host.ts": ["process"] };
 
 /** Who waits for a registry needs a clock, and chance so that not all come back at once. */
 const HAS_A_CLOCK: ReadonlySet<string> = new Set(["src/registry/timers.ts"]);
@@ -85,6 +86,7 @@ const IMAGE_ROOMS: readonly Room[] = [
   "bytes",
   "random",
   "oci",
+  "host",
   "hash",
   "tar",
   "compress",
@@ -99,32 +101,48 @@ const IMAGE_ROOMS: readonly Room[] = [
 /** Which rooms each package entry may carry. */
 const ENTRIES: Readonly<Record<string, readonly Room[]>> = {
   "./oci": ["errors", "oci"],
-  "./hash": ["errors", "bytes", "oci", "hash"],
+  "./hash": ["errors", "bytes", "oci", "host", "hash"],
   "./tar": ["errors", "bytes", "tar"],
-  "./compress": ["errors", "bytes", "tar", "compress"],
-  "./content": ["errors", "progress", "bytes", "random", "oci", "hash", "content"],
-  "./content/conformance": ["errors", "bytes", "random", "conformance", "oci", "hash", "content"],
+  "./compress": ["errors", "bytes", "host", "tar", "compress"],
+  "./compress/conformance": ["errors", "bytes", "host", "conformance", "tar", "compress"],
+  "./content": ["errors", "progress", "bytes", "random", "oci", "host", "hash", "content"],
+  "./content/conformance": ["errors", "bytes", "random", "conformance", "oci", "host", "hash", "content"],
   "./images": ["errors", "oci", "images"],
   "./images/conformance": ["errors", "conformance", "oci", "images"],
-  "./snapshots": ["errors", "progress", "bytes", "random", "oci", "hash", "tar", "content", "snapshots"],
+  "./snapshots": ["errors", "progress", "bytes", "random", "oci", "host", "hash", "tar", "content", "snapshots"],
   "./snapshots/conformance": [
     "errors",
     "progress",
     "bytes",
     "conformance",
     "oci",
+    "host",
     "hash",
     "tar",
     "content",
     "snapshots",
   ],
-  "./diff": ["errors", "progress", "bytes", "random", "oci", "hash", "tar", "compress", "content", "snapshots", "diff"],
+  "./diff": [
+    "errors",
+    "progress",
+    "bytes",
+    "random",
+    "oci",
+    "host",
+    "hash",
+    "tar",
+    "compress",
+    "content",
+    "snapshots",
+    "diff",
+  ],
   "./exporter": [
     "errors",
     "progress",
     "bytes",
     "random",
     "oci",
+    "host",
     "hash",
     "tar",
     "compress",

@@ -1,8 +1,15 @@
+import { type Crc32, hostCrc32 } from "./host-crc32.ts";
+
 /** Bytes that one step of the loop takes in: one table for each. */
 const SLICES = 16;
 const POLYNOMIAL = 0xedb88320;
+/** For fewer bytes a call into the host takes longer than the loop. */
+const WORTH_A_CALL = 512;
 
 let tables: Int32Array | undefined;
+
+/** The host's own; null: it has none; undefined: it was not looked for yet. */
+let host: Crc32 | null | undefined;
 
 /**
  * The CRC-32 of gzip (RFC 1952, section 8), as an unsigned number.
@@ -10,6 +17,11 @@ let tables: Int32Array | undefined;
  * @param crc the checksum of what came before, 0 at the beginning
  */
 export function crc32(bytes: Uint8Array, crc = 0): number {
+  if (host === undefined) host = hostCrc32() ?? null;
+  return host !== null && bytes.byteLength >= WORTH_A_CALL ? host(bytes, crc) : sum(bytes, crc);
+}
+
+function sum(bytes: Uint8Array, crc: number): number {
   // Tables are made when they are first needed: importing does no work.
   tables ??= makeTables();
   const t = tables;

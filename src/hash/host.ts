@@ -1,12 +1,8 @@
+import { builtinModule } from "../host.ts";
 import type { DigestAlgorithm } from "../oci/digest.ts";
 import { type CryptoModule, cryptoHasher } from "./crypto-hasher.ts";
 import type { Hasher, HasherFactory } from "./hasher.ts";
 import { pureHasher } from "./pure.ts";
-
-/** The part of a Node-like `process` that hands out built-in modules without an import, which bundlers would have to resolve. */
-interface HostProcess {
-  readonly getBuiltinModule?: ((name: string) => unknown) | undefined;
-}
 
 let chosen: HasherFactory | undefined;
 
@@ -33,10 +29,9 @@ function choose(): HasherFactory {
 }
 
 function hostCrypto(): HasherFactory | undefined {
-  const { process } = globalThis as { readonly process?: HostProcess | undefined };
+  const module = builtinModule("node:crypto");
+  if (!isCryptoModule(module)) return undefined;
   try {
-    const module = process?.getBuiltinModule?.("node:crypto");
-    if (!isCryptoModule(module)) return undefined;
     const factory = cryptoHasher(module.createHash);
     // Bundlers put stand-ins in the place of Node's modules that have the names but not the functions.
     factory("sha256").clone().digest();
