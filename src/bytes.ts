@@ -20,6 +20,9 @@ export interface ReopenableSource {
   readWhole?(): Uint8Array | Promise<Uint8Array>;
 }
 
+/** Up to so many bytes reading a source at one go is worth its memory. */
+export const SMALL_SIZE: number = 64 * 1024;
+
 /** A part of a blob, in bytes. */
 export interface ByteRange {
   /** First byte, default 0. */

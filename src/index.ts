@@ -74,6 +74,7 @@ export {
   type ReferencingContentStore,
   readBlob,
   readBlobBytes,
+  readWholeBlob,
   type WriteBlobOptions,
   type WriterOptions,
   withLease,

@@ -6,7 +6,7 @@
 // Elsewhere `slipway` comes from the registry: `deno add npm:slipway` writes that line into your deno.json.
 import { build, writeArchive } from "slipway";
 import { createMemoryContentStore } from "slipway/content";
-import { addDirectory, writeFileAtomically } from "slipway/deno";
+import { addDirectory, createCompressPool, writeFileAtomically } from "slipway/deno";
 
 const NAME = "hello-deno:latest";
 const ARCHIVE = "out/hello-deno.tar";
@@ -20,7 +20,11 @@ const pages = Object.fromEntries(
   ]),
 );
 
+// Threads to compress in, where Deno may read their program (--allow-read of the package); otherwise this one does it.
+await using compressPool = createCompressPool();
+
 const image = await build({
+  compressPool,
   content: createMemoryContentStore(),
   files: {
     ...pages,

@@ -22,6 +22,7 @@ export interface BuildFlags extends ConfigWords {
   readonly insecure?: boolean;
   readonly metadataFile?: string;
   readonly iidfile?: string;
+  readonly jobs?: string;
   readonly progress: string;
   readonly store?: string;
   /** False: `--no-cache`. */
@@ -75,6 +76,7 @@ export function addBuildFlags(command: Command): Command {
     .option("--store <dir>", "store for images and layers (default: $SLIPWAY_STORE, or the user's)")
     .option("--cache-dir <dir>", CACHE_DIR)
     .option("--no-cache", "read, compress and make everything anew, and keep nothing for the next build")
+    .option("-j, --jobs <number>", "compress that many blocks at once, in threads (default: one for each processor)")
     .option("--progress <mode>", "auto, plain, tty or rawjson", "auto")
     .option("-q, --quiet", "print just the image ID, on stdout");
 }
@@ -93,6 +95,10 @@ with dest=- for stdout, and with BuildKit's options: name, compression=gzip or
 uncompressed, compression-level, compression-engine=slipway or fflate,
 force-compression, oci-mediatypes, annotation.KEY, source-date-epoch,
 rewrite-timestamp, push-by-digest, …
+
+What a build reads and makes is remembered in the cache, of 2 GB at most or what
+the last build takes, so that the next one reads and compresses only what
+changed. It changes no byte of an image. slipway cache prune empties it.
 
 Of a base at a registry only the documents are read. Its layers are read where
 they are needed: for an archive, a store, another registry, or with --no-link.

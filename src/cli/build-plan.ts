@@ -39,6 +39,8 @@ export interface BuildPlan {
   readonly insecure: boolean;
   readonly metadataFile: string | undefined;
   readonly iidfile: string | undefined;
+  /** Threads to compress in; undefined: as many as the machine runs at once. */
+  readonly workers: number | undefined;
   readonly progress: ProgressMode;
 }
 
@@ -79,8 +81,19 @@ export function planBuild(directory: string, flags: BuildFlags, context: CliCont
     insecure: flags.insecure === true,
     metadataFile: flags.metadataFile,
     iidfile: flags.iidfile,
+    workers: workersOf(flags.jobs),
     progress: progressMode(flags, context),
   };
+}
+
+/** One block at a time is compressed in the thread that does all else. */
+function workersOf(jobs: string | undefined): number | undefined {
+  if (jobs === undefined) return undefined;
+  const count = Number(jobs);
+  if (!/^\d{1,4}$/.test(jobs)) {
+    throw new SlipwayError("INVALID_OPTION", `Cannot use --jobs ${JSON.stringify(jobs)}: give a number from 0 to 9999`);
+  }
+  return count < 2 ? 0 : count;
 }
 
 /** `--push` is buildx': it pushes an image that is kept, or is an output of its own. */

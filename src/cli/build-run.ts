@@ -1,11 +1,12 @@
 import { flattenImage, readGraph, writeArchive, writeRootfsTar } from "../archive/index.ts";
+import type { CompressPool } from "../compress/index.ts";
 import { withReferences } from "../content/index.ts";
 import type { ExportedImage, ExportedManifest } from "../exporter/index.ts";
 import { createExporter } from "../exporter/index.ts";
 import { build } from "../frontend/index.ts";
 import type { OperationOptions } from "../index.ts";
 import { SlipwayError } from "../index.ts";
-import { addDirectory, nodeHasher, writeFileAtomically, writeRootfs } from "../node/index.ts";
+import { addDirectory, createCompressPool, nodeHasher, writeFileAtomically, writeRootfs } from "../node/index.ts";
 import { type Descriptor, isIndex, type Platform } from "../oci/index.ts";
 import type { Registry } from "../registry/index.ts";
 import { createSnapshotter } from "../snapshots/index.ts";
@@ -41,6 +42,7 @@ export interface BuildResult {
 /** Runs a build from beginning to end. Whatever ends it early leaves neither output nor anything new in the store. */
 export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): Promise<BuildResult> {
   const removals: (() => Promise<void>)[] = [];
+  const pool = createCompressPool({ workers: plan.workers, onWarning: environment.warn });
   try {
     // First of all: where nothing can be written, nothing need be built.
     for (const file of filesOf(plan)) removals.push(await makeParents(file));
@@ -49,7 +51,7 @@ export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): 
     const repeatable = (): boolean => plan.output.dest !== "-";
     return await withUploads({ insecure: plan.insecure, store: plan.namedImages, warn }, (registry) =>
       withBuildCache(plan.cache, { note, repeatable, signal }, (cache) => {
-        const run = (stores: BuildStores) => buildIn(stores, cache, registry, plan, environment);
+        const run = (stores: BuildStores) => buildIn(stores, { cache, pool, registry }, plan, environment);
         return plan.store === undefined && cache !== undefined ? run(cache.stores) : withBuildStore(plan.store, run);
       }),
     );
@@ -58,6 +60,8 @@ export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): 
     // An operation that was told to stop may report what that led to.
     environment.signal?.throwIfAborted();
     throw error;
+  } finally {
+    await pool.close();
   }
 }
 
@@ -66,10 +70,16 @@ function filesOf({ output: { dest }, metadataFile, iidfile }: BuildPlan): readon
   return [dest === "-" ? undefined : dest, metadataFile, iidfile].filter((file) => file !== undefined);
 }
 
+/** What a build uses that it did not make. */
+interface BuildHelp {
+  readonly cache: BuildCache | undefined;
+  readonly pool: CompressPool;
+  readonly registry: Registry;
+}
+
 async function buildIn(
   stores: BuildStores,
-  cache: BuildCache | undefined,
-  registry: Registry,
+  { cache, pool, registry }: BuildHelp,
   plan: BuildPlan,
   environment: BuildEnvironment,
 ): Promise<BuildResult> {
@@ -86,7 +96,18 @@ async function buildIn(
     const snapshots = createSnapshotter({ content, hasher: nodeHasher, sources: "reference" });
     // Without its records nothing is found made.
     const metadata = plan.cache === undefined ? undefined : stores.metadata;
-    const exporter = createExporter({ ...stores, metadata, content, snapshots, pusher: registry, hasher: nodeHasher });
+    // A store that vanishes with the build has nothing from earlier times, and keeps nothing for later ones.
+    const blockCache = plan.store === undefined && cache === undefined ? false : undefined;
+    const exporter = createExporter({
+      ...stores,
+      metadata,
+      blockCache,
+      content,
+      snapshots,
+      pusher: registry,
+      hasher: nodeHasher,
+      compressPool: pool,
+    });
     let files = { files: 0, unread: 0 };
     const from = await base?.source.resolve({ signal, onProgress });
     const image = await build({

@@ -24,7 +24,7 @@ export { createMemoryContentStore } from "./memory.ts";
 export type { PackingContentStore } from "./packs.ts";
 export { withPacks } from "./packs.ts";
 export type { BlobReference, ReadBlobBytesOptions, ReadBlobOptions } from "./read.ts";
-export { DOCUMENT_LIMIT, readBlob, readBlobBytes } from "./read.ts";
+export { DOCUMENT_LIMIT, readBlob, readBlobBytes, readWholeBlob } from "./read.ts";
 export type { AdoptOptions, NamedSource, ReferencingContentStore } from "./references.ts";
 export { withReferences } from "./references.ts";
 export type {

@@ -1,7 +1,8 @@
 import { readAll } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory, StreamHasher } from "../hash/hasher.ts";
-import { digestOf, hostHasher, toDigest } from "../hash/index.ts";
+import { hostHasher, toDigest } from "../hash/index.ts";
+import { wholeDigest } from "../hash/whole.ts";
 import { type Digest, type DigestAlgorithm, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import type { ProgressListener } from "../progress.ts";
 import { verifiesItself } from "./references.ts";
@@ -87,8 +88,10 @@ export function readWholeBlob(
     if (options.hasher === undefined && store.verifier !== undefined) {
       return verifiedBy(store.verifier(algorithm), digest, bytes);
     }
-    checkDigest(digest, digestOf(bytes, options.hasher ?? store.hasher, algorithm));
-    return bytes;
+    const actual = wholeDigest(bytes, options.hasher ?? store.hasher, algorithm);
+    return typeof actual === "string"
+      ? checked(digest, actual, bytes)
+      : actual.then((it) => checked(digest, it, bytes));
   };
   const read = store.readWhole(digest, limit, { signal, onProgress });
   if (read === undefined || read instanceof Uint8Array) return read && verified(read);
@@ -96,6 +99,11 @@ export function readWholeBlob(
     signal?.throwIfAborted();
     return bytes && verified(bytes);
   });
+}
+
+function checked(digest: Digest, actual: Digest, bytes: Uint8Array): Uint8Array {
+  checkDigest(digest, actual);
+  return bytes;
 }
 
 async function verifiedBy(engine: StreamHasher, digest: Digest, bytes: Uint8Array): Promise<Uint8Array> {

@@ -21,10 +21,10 @@ export interface NamedSource extends ReopenableSource {
   readonly name?: string | undefined;
   /** As {@link ReopenableSource.open}; where reading takes requests, these end with the signal and tell when they wait. */
   open(range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
-  /** Told when its bytes turn out not to have the digest that it was adopted under, before that is reported. Must not fail. */
-  mistaken?(): Promise<void>;
   /** As {@link ReopenableSource.readWhole}. */
   readWhole?(options?: OperationOptions): Uint8Array | Promise<Uint8Array>;
+  /** Told when its bytes turn out not to have the digest that it was adopted under, before that is reported. Must not fail. */
+  mistaken?(): Promise<void>;
 }
 
 /** The caller's notes on a blob, by their keys. */
@@ -143,7 +143,7 @@ class ReferencingStore implements ReferencingContentStore {
       yield chunk;
     }
     if (size !== end - start) throw changed("SIZE_MISMATCH", digest, source);
-    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) return await mistaken(digest, source);
+    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) await mistaken(digest, source);
   }
 
   readWhole(
@@ -155,12 +155,14 @@ class ReferencingStore implements ReferencingContentStore {
     if (adopted === undefined) return this.#store.readWhole?.(digest, limit, options);
     const { source } = adopted;
     if (source.readWhole === undefined || source.size > limit) return undefined;
-    const verified = (bytes: Uint8Array): Uint8Array | Promise<never> => {
-      if (bytes.byteLength !== source.size) throw changed("SIZE_MISMATCH", digest, source);
-      return digestOf(bytes, this.hasher, digestAlgorithm(digest)) === digest ? bytes : mistaken(digest, source);
-    };
     const read = source.readWhole(options);
-    return read instanceof Uint8Array ? verified(read) : read.then(verified);
+    if (read instanceof Uint8Array) return this.#verified(digest, source, read);
+    return read.then((bytes) => this.#verified(digest, source, bytes));
+  }
+
+  #verified(digest: Digest, source: NamedSource, bytes: Uint8Array): Uint8Array | Promise<never> {
+    if (bytes.byteLength !== source.size) throw changed("SIZE_MISMATCH", digest, source);
+    return digestOf(bytes, this.hasher, digestAlgorithm(digest)) === digest ? bytes : mistaken(digest, source);
   }
 
   /** An adopted source is no hindrance: writing its blob makes it one of the store's own. */

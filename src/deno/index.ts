@@ -24,6 +24,8 @@
  * @module
  */
 
+export { type CompressPoolOptions, createCompressPool } from "../node/compress-pool/create-compress-pool.ts";
+export { runCompressWorker } from "../node/compress-pool/run-compress-worker.ts";
 export type { AddDirectoryOptions, AddedDirectory } from "../node/directory-source.ts";
 export type { DirectoryStore, DirectoryStoreOptions, TemporaryStoreOptions } from "../node/directory-store.ts";
 export type { DockerCredentialsOptions } from "../node/docker-config/docker-credentials.ts";
@@ -47,6 +49,8 @@ export {
 // Types of other rooms that the above mention.
 
 export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { CompressPool, DeflateBlockOptions, DeflatedBlock, DeflateLevel } from "../compress/index.ts";
+export type { WorkerCompressPool, WorkerPoolOptions } from "../compress/workers/worker-pool.ts";
 export type {
   CommitOptions,
   ContentInfo,

@@ -88,8 +88,12 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
       }
     }
     const { compressionLevel: level, compressionEngine: engine, blockCache: cache, signal } = options;
-    const blob = compression === "gzip" ? gzip(tar(), { level, engine, pool: compressPool, cache, signal }) : tar();
-    for await (const chunk of blob) await writer.write(chunk);
+    if (compression === "gzip") {
+      await writeBehind(writer, gzip(tar(), { level, engine, pool: compressPool, cache, signal }));
+    } else {
+      // A source may use the array of its chunk again: it has to be written first.
+      for await (const chunk of tar()) await writer.write(chunk);
+    }
     options.signal?.throwIfAborted();
     const uncompressed = toDigest("sha256", diffID.digest());
     const { digest, size } = await commit(writer, uncompressed);
@@ -131,4 +135,16 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
     const { signal } = options;
     yield* withContents(layerEntries(lower, upper, options), { content, hasher, advance, signal });
   }
+}
+
+/** Writes chunks that nobody changes, each while the next one is made. */
+async function writeBehind(writer: ContentWriter, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  let written: Promise<void> = Promise.resolve();
+  for await (const chunk of chunks) {
+    await written;
+    written = writer.write(chunk);
+    // Waited for above, or not at all if making the next one fails.
+    written.catch(() => undefined);
+  }
+  await written;
 }

@@ -1,4 +1,4 @@
-import type { ByteSource } from "../bytes.ts";
+import { type ByteSource, SMALL_SIZE } from "../bytes.ts";
 import { type BlobReference, readBlob, readWholeBlob } from "../content/read.ts";
 import type { ContentProvider } from "../content/store.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
@@ -14,9 +14,6 @@ export interface ContentReading {
   readonly advance: (bytes: number) => void;
   readonly signal: AbortSignal | undefined;
 }
-
-/** Up to here a file is read at one go. */
-const WHOLE_FILE = 64 * 1024;
 
 /** Entries that wait for the first of them. With the size of what is read at one go this bounds what is in memory: 2 MiB. */
 const READ_AHEAD = 32;
@@ -55,10 +52,10 @@ function* due(waiting: TarInput[], most: number): Generator<TarInput, void, unde
 
 function contentOf(name: string, blob: BlobReference & { readonly size: number }, reading: ContentReading): ByteSource {
   const { content, hasher, signal } = reading;
-  if (blob.size > WHOLE_FILE) return streamed(name, blob, reading);
+  if (blob.size > SMALL_SIZE) return streamed(name, blob, reading);
   let whole: ReturnType<typeof readWholeBlob>;
   try {
-    whole = readWholeBlob(content, blob, WHOLE_FILE, { hasher, signal });
+    whole = readWholeBlob(content, blob, SMALL_SIZE, { hasher, signal });
   } catch (error) {
     throw unreadable(error, name);
   }

@@ -23,6 +23,9 @@ export const hostHasher: HasherFactory = Object.assign(
 // Not before it is asked for: importing this asks nothing of the host.
 Object.defineProperty(hostHasher, "hexOf", { get: () => choose().hexOf });
 
+/** Whether {@link hostHasher} is the pure one here. */
+export const usesPureHasher = (): boolean => choose() === pureHasher;
+
 /** The one place that decides. Looked up when it is first needed, so that importing this asks nothing of the host. */
 function choose(): HasherFactory {
   chosen ??= hostCrypto() ?? pureHasher;

@@ -1,6 +1,4 @@
 import { type BigIntStats, lstatSync, readlinkSync } from "node:fs";
-import type { ByteRange } from "../bytes.ts";
-import type { NamedSource } from "../content/references.ts";
 import { SlipwayError } from "../errors.ts";
 import type { SourceNode, TreeAdder } from "../frontend/sources/tree-adder.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -8,7 +6,7 @@ import type { KnownSource } from "../snapshots/snapshotter.ts";
 import type { NodeAttributes } from "../snapshots/tree.ts";
 import { decodeName } from "../tar/names.ts";
 import type { HostEntry } from "./directory-walk.ts";
-import { fileSourceOfSize } from "./file-source.ts";
+import { FileSource, fileSourceOfSize } from "./file-source.ts";
 import { hostError } from "./host-error.ts";
 import type { StatCache } from "./stat-cache/stat-cache.ts";
 import { deviceNumbers, wholeSeconds } from "./stats.ts";
@@ -98,21 +96,14 @@ export class DirectoryAdder {
 }
 
 /** A file that is as it was recorded: read when somebody wants its bytes. */
-class UnchangedFile implements KnownSource, NamedSource {
-  readonly name: string;
-  readonly size: number;
+class UnchangedFile extends FileSource implements KnownSource {
   readonly digest: Digest;
   readonly #cache: StatCache;
 
   constructor(hostPath: string, size: number, digest: Digest, cache: StatCache) {
-    this.name = hostPath;
-    this.size = size;
+    super(hostPath, size, { followSymlinks: false });
     this.digest = digest;
     this.#cache = cache;
-  }
-
-  open(range?: ByteRange): AsyncIterable<Uint8Array> {
-    return fileSourceOfSize(this.name, this.size, { followSymlinks: false }).open(range);
   }
 
   async mistaken(): Promise<void> {

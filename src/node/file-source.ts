@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { type FileReadResult, open, stat } from "node:fs/promises";
-import { type ByteRange, readAll } from "../bytes.ts";
+import { type ByteRange, readAll, SMALL_SIZE } from "../bytes.ts";
 import { resolveRange } from "../content/range.ts";
 import type { NamedSource } from "../content/references.ts";
 import { SlipwayError } from "../errors.ts";
@@ -9,9 +9,6 @@ import { hostError } from "./host-error.ts";
 
 /** Large enough that the calls cost nothing beside the bytes, small enough for many files at once. */
 const CHUNK = 256 * 1024;
-
-/** Up to here a file is read at one go: three short calls that block cost less than three trips through the thread pool. */
-const SMALL = 64 * 1024;
 
 /** How a {@link fileSource} reads. */
 export interface FileSourceOptions {
@@ -42,19 +39,22 @@ export function fileSourceOfSize(
   size: number,
   options: Pick<FileSourceOptions, "followSymlinks"> = {},
 ): NamedSource {
-  return new FileSource(path, size, options.followSymlinks ?? true);
+  return new FileSource(path, size, options);
 }
 
-/** There is one for each file of a tree: a few fields, and no closures. */
-class FileSource implements NamedSource {
+/**
+ * A file as a source. There is one for each file of a tree: a few fields, and no closures. A small one is read at one go: four short
+ * calls that block cost less than as many trips through the thread pool.
+ */
+export class FileSource implements NamedSource {
   readonly size: number;
   readonly #path: string | Buffer;
   readonly #followSymlinks: boolean;
 
-  constructor(path: string | Buffer, size: number, followSymlinks: boolean) {
+  constructor(path: string | Buffer, size: number, options: Pick<FileSourceOptions, "followSymlinks">) {
     this.#path = path;
     this.size = size;
-    this.#followSymlinks = followSymlinks;
+    this.#followSymlinks = options.followSymlinks ?? true;
   }
 
   get name(): string {
@@ -62,17 +62,17 @@ class FileSource implements NamedSource {
   }
 
   open(range?: ByteRange): AsyncIterable<Uint8Array> {
-    return this.size <= SMALL ? this.#openSmall(range) : read(this.#path, this.name, this.#flags, this.size, range);
+    if (this.size <= SMALL_SIZE && range === undefined) return this.#openSmall();
+    return read(this.#path, this.name, this.#flags, this.size, range);
   }
 
   readWhole(): Uint8Array | Promise<Uint8Array> {
-    if (this.size > SMALL) return readAll(this.open(), this.size, this.name);
-    return readSmall(this.#path, this.#flags, this.size, 0, this.size);
+    if (this.size > SMALL_SIZE) return readAll(this.open(), this.size, this.name);
+    return readSmall(this.#path, this.#flags, this.size);
   }
 
-  async *#openSmall(range: ByteRange | undefined): AsyncGenerator<Uint8Array, void, undefined> {
-    const { start, end } = resolveRange(this.size, range, this.name);
-    const bytes = readSmall(this.#path, this.#flags, this.size, start, end);
+  async *#openSmall(): AsyncGenerator<Uint8Array, void, undefined> {
+    const bytes = readSmall(this.#path, this.#flags, this.size);
     if (bytes.byteLength > 0) yield bytes;
   }
 
@@ -83,25 +83,30 @@ class FileSource implements NamedSource {
   }
 }
 
-function readSmall(path: string | Buffer, flags: number, size: number, start: number, end: number): Uint8Array {
-  const bytes = new Uint8Array(end - start);
+/** Asks for a byte more than the file has: that it comes to its end where it should says as much as a stat, and costs nothing. */
+function readSmall(path: string | Buffer, flags: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size + 1);
+  let filled = 0;
   try {
     const file = openSync(path, flags);
     try {
-      mustBeUnchanged(fstatSync(file), size, path);
-      let filled = 0;
-      while (filled < bytes.byteLength) {
-        const count = readSync(file, bytes, filled, bytes.byteLength - filled, start + filled);
-        if (count === 0) throw changed(path);
+      do {
+        const count = readSync(file, bytes, filled, bytes.byteLength - filled, filled);
         filled += count;
-      }
+        if (count === 0) break;
+      } while (filled < size);
+    } catch (error) {
+      // Perhaps it is none any more.
+      mustBeFile(fstatSync(file), path);
+      throw error;
     } finally {
       closeSync(file);
     }
   } catch (error) {
     throw hostError(error, `read ${path}`);
   }
-  return bytes;
+  if (filled !== size) throw changed(path);
+  return bytes.subarray(0, size);
 }
 
 async function* read(

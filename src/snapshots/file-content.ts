@@ -1,11 +1,11 @@
-import { type ByteRange, type ByteSource, blobSource, chunksOf, type ReopenableSource } from "../bytes.ts";
+import { type ByteRange, type ByteSource, blobSource, chunksOf, type ReopenableSource, SMALL_SIZE } from "../bytes.ts";
 import type { ReferencingContentStore } from "../content/references.ts";
 import type { ContentStore } from "../content/store.ts";
 import { writeBlob } from "../content/write.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { digestOf, EMPTY_DIGEST, hostHasher, toDigest } from "../hash/index.ts";
-import { parseDigest } from "../oci/digest.ts";
+import { type Digest, parseDigest } from "../oci/digest.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
 import type { FileContent, KnownSource, StoredContent } from "./snapshotter.ts";
 
@@ -28,23 +28,55 @@ interface StoreOptions {
 }
 
 /**
- * Brings what a file is written from into the content store, streaming, and says what it is.
+ * Brings what a file is written from into the content store, streaming, and says what it is: at once if nothing has to be waited for.
  * @param path names the file in messages and progress
  * @throws SlipwayError `INVALID_ARGUMENT` if it is none of what a file can be written from, `SIZE_MISMATCH` if a source is not as
  *   long as it says, what the store or the source throws
  */
-export async function storeContent(
+export function storeContent(
   target: ContentTarget,
   content: FileContent,
   path: string,
-  { signal, onProgress }: OperationOptions = {},
+  options: OperationOptions = {},
+): StoredContent | Promise<StoredContent> {
+  options.signal?.throwIfAborted();
+  return adoptAtOnce(target, content, path, options) ?? storeStreaming(target, content, path, options);
+}
+
+/**
+ * What is taken by reference and either known or so small that it is read at one go: most files of most trees, for which each
+ * wait would cost more than all else. Undefined for anything else.
+ */
+function adoptAtOnce(
+  { content: store, hasher, byReference }: ContentTarget,
+  content: FileContent,
+  path: string,
+  { signal, onProgress }: OperationOptions,
+): StoredContent | Promise<StoredContent> | undefined {
+  if (!(byReference && adopts(store)) || typeof content !== "object" || content === null) return undefined;
+  const source = content instanceof Blob ? blobSource(content) : content;
+  if (!("open" in source)) return undefined;
+  const adopted = (digest: Digest): StoredContent => {
+    store.adopt(digest, source);
+    return { digest, size: source.size };
+  };
+  if (isKnown(source)) return adopted(source.digest);
+  if (source.size > SMALL_SIZE || onProgress !== undefined) return undefined;
+  const hashed = (bytes: Uint8Array): StoredContent => {
+    signal?.throwIfAborted();
+    checkLength(bytes.byteLength, source, path);
+    return adopted(digestOf(bytes, hasher));
+  };
+  const read = source.readWhole?.();
+  return read === undefined || read instanceof Uint8Array ? read && hashed(read) : read.then(hashed);
+}
+
+async function storeStreaming(
+  target: ContentTarget,
+  content: FileContent,
+  path: string,
+  { signal, onProgress }: OperationOptions,
 ): Promise<StoredContent> {
-  signal?.throwIfAborted();
-  if (target.byReference && isKnown(content) && adopts(target.content)) {
-    const { digest, size } = content;
-    target.content.adopt(digest, content);
-    return { digest, size };
-  }
   if (onProgress === undefined) return await named(path, store(target, content, path, { signal, count: undefined }));
   const step = { id: `writing ${path}`, name: `writing ${path}` };
   return await runStep(onProgress, step, async ({ running }) => {
@@ -139,15 +171,18 @@ async function adopt(
     size += chunk.byteLength;
     engine.update(chunk);
   }
-  if (size !== source.size) {
-    throw new SlipwayError(
-      "SIZE_MISMATCH",
-      `Cannot write ${path}: its source has ${size} bytes instead of ${source.size}`,
-    );
-  }
+  checkLength(size, source, path);
   const digest = toDigest("sha256", engine.digest());
   content.adopt(digest, source);
   return { digest, size };
+}
+
+function checkLength(size: number, source: ReopenableSource, path: string): void {
+  if (size === source.size) return;
+  throw new SlipwayError(
+    "SIZE_MISMATCH",
+    `Cannot write ${path}: its source has ${size} bytes instead of ${source.size}`,
+  );
 }
 
 function storedContent(content: StoredContent, path: string): StoredContent {

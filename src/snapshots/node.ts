@@ -7,7 +7,10 @@ export type Leaf = FileNode | SymlinkNode | SpecialNode;
 
 /** A node for a regular file. */
 export function fileNode(attributes: NodeAttributes, content: Digest, size: number): FileNode {
-  return { type: "file", ...attributesOf(attributes), content, size };
+  const { mode, uid, gid, mtime, xattrs } = attributes;
+  return xattrs === undefined || xattrs.size === 0
+    ? { type: "file", mode, uid, gid, mtime, content, size }
+    : { type: "file", mode, uid, gid, mtime, xattrs, content, size };
 }
 
 /** A node for a symbolic link. */

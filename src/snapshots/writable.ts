@@ -42,12 +42,18 @@ export class TreeWriter extends TreeReader implements WritableSnapshot {
 
   async writeFile(path: string, content: FileContent, options?: AttributeOptions & OperationOptions): Promise<void> {
     const doing = `Cannot write ${path}`;
+    let working = await this.working();
     // What cannot be written is refused before its content is stored.
-    checkWrite(await this.working(), path, options, doing);
-    const stored = await storeContent(this.#target, content, path, options);
-    const working = await this.working();
-    options?.signal?.throwIfAborted();
-    const { place, attributes } = checkWrite(working, path, options, doing);
+    let checked = checkWrite(working, path, options, doing);
+    let stored = storeContent(this.#target, content, path, options);
+    if (stored instanceof Promise) {
+      stored = await stored;
+      // Others may have written meanwhile.
+      working = await this.working();
+      options?.signal?.throwIfAborted();
+      checked = checkWrite(working, path, options, doing);
+    }
+    const { place, attributes } = checked;
     const node = fileNode(attributes, stored.digest, stored.size);
     const { entry } = place;
     if (entry === undefined) working.create(place, node);

@@ -72,8 +72,7 @@ export async function benchChromium({ set, rounds }) {
       "gzip 6, one thread, MB/s",
       "`CompressionStream`, MB/s",
       "size beside it",
-      "export in memory, MB/s",
-      "workers",
+      "export in memory, two workers, MB/s",
     ],
     [...found].map(([name, { version, rounds: all }]) => [
       `${name} ${version}`,

@@ -1,5 +1,8 @@
 // The goals of performance, and what a run says of each.
+import { availableParallelism } from "node:os";
 import { tableOf } from "./report.js";
+
+const cores = availableParallelism() === 1 ? "1 core" : `${availableParallelism()} cores`;
 
 /** In the order of the table. */
 const GOALS = /** @type {const} */ ({
@@ -9,8 +12,8 @@ const GOALS = /** @type {const} */ ({
   incompressible: "incompressible input, one thread, against Node's zlib 6: 4 × as fast",
   sha256: "SHA-256 in plain TypeScript against hash-wasm: faster",
   chromiumGzip: "gzip 6 in Chromium, one thread, against its `CompressionStream`: 1.7 × as fast, size within +1 %",
-  tarGzip: "whole export, two workers, against `tar \\| gzip -6` and twice `sha256sum`: 2.5 × as fast",
-  builders: "whole export, two workers, against buildah and `docker build`: 2.5 × as fast",
+  tarGzip: `whole export, ${cores}, against \`tar \\| gzip -6\` and twice \`sha256sum\`: 2.5 × as fast`,
+  builders: `whole export, ${cores}, against buildah and \`docker build\`: 2.5 × as fast`,
   umoci: "whole export at the level whose size is nearest to `umoci insert`: as fast",
   chromiumExport: "the same export in Chromium, against Node: at least 0.7 of its speed",
   unchanged: "export again, nothing changed: under 5 % of the first",

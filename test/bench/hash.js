@@ -11,12 +11,16 @@ const root = resolve(import.meta.dirname, "../..");
 /** The measured pages may compile WebAssembly, so that hash-wasm can be measured there too. */
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 
+const GOAL_ENGINES = ["Node", "Chromium"];
+
 /** @typedef {import("./hash/measure.ts").HashSpeeds} HashSpeeds */
 /** @typedef {import("./hash/measure.ts").HasherSpeed} HasherSpeed */
 
 /** @param {import("./main.js").Bench} bench */
-export async function benchHash({ rounds, quick }) {
-  for (const [name, speeds] of await hashing(quick ? ["Node"] : ["Node", "Chromium"], rounds)) {
+export async function benchHash({ rounds, quick, named }) {
+  const names = quick ? ["Node"] : named ? [] : GOAL_ENGINES;
+  for (const [name, speeds] of await hashing(names, rounds)) {
+    if (!GOAL_ENGINES.includes(name)) continue;
     const [pure, wasm] = ["pure", "hash-wasm"].map((hasher) => speeds.hashers.find((one) => one.name === hasher));
     if (pure === undefined || wasm === undefined) {
       leaveOut("sha256", `hash-wasm, ${name}`, "not in this engine");

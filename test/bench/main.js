@@ -1,7 +1,7 @@
 // Measures Slipway beside other tools on the same inputs, in turn, in the same run, and says which goals are met. Nothing is asserted.
 //   npm run bench [-- [--rounds N] [--quick] [--profile] [--markdown FILE] [--tree DIR] [PART]…]
-// PART: gzip, hash, chromium, export, again, diff, memory, which make the table of goals and are the default; hashes (in every engine),
-// chain, engines, worker, registry; `all` for all of them. --quick: one round on small inputs, to see that it works; the figures mean nothing then.
+// PART: gzip, hash, chromium, export, again, diff, memory, which make the table of goals and are the default; chain, engines, worker,
+// registry; `all` for all of them. --quick: one round on small inputs, to see that it works; the figures mean nothing then.
 // --profile: also where an export's time goes. --tree: what is exported, default the node_modules of the set (see set/).
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -12,14 +12,13 @@ import { benchDiff } from "./diff.js";
 import { benchEngines } from "./engines.js";
 import { goalTable } from "./goals.js";
 import { benchGzip } from "./gzip.js";
-import { benchHash, hashing } from "./hash.js";
+import { benchHash } from "./hash.js";
 import { describeMachine } from "./machine.js";
 import { benchMemory } from "./memory.js";
 import { benchRegistry } from "./registry.js";
 import { elapsed, heading, progress, say, writeMarkdown } from "./report.js";
 import { BenchSet } from "./set/index.js";
 import { benchExport } from "./whole-export/index.js";
-import { workerMemory } from "./worker-memory.js";
 
 /**
  * What a part is given.
@@ -30,6 +29,7 @@ import { workerMemory } from "./worker-memory.js";
  * @property {boolean} quick
  * @property {boolean} profile
  * @property {string | undefined} tree
+ * @property {boolean} named whether somebody asked for this part, so that it may look further than the goals
  */
 
 /** @type {Readonly<Record<string, (bench: Bench) => Promise<void>>>} */
@@ -46,9 +46,8 @@ const GOAL_PARTS = {
 /** @type {Readonly<Record<string, (bench: Bench) => Promise<void>>>} */
 const OTHER_PARTS = {
   chain: () => benchChain(),
-  hashes: () => hashing(),
   engines: () => benchEngines(),
-  worker: () => workerMemory(),
+  worker: async () => (await import("./worker-memory.js")).workerMemory(),
   registry: ({ rounds }) => benchRegistry(rounds),
 };
 
@@ -75,7 +74,7 @@ const wanted = positionals.includes("all") ? Object.keys(parts) : positionals;
 
 const cli = resolve(join(import.meta.dirname, "../../dist/cli/main.js"));
 /** @type {Bench} */
-const bench = { set: new BenchSet({ quick, cli }), cli, rounds, quick, profile, tree };
+const bench = { set: new BenchSet({ quick, cli }), cli, rounds, quick, profile, tree, named: wanted.length > 0 };
 const machine = describeMachine();
 for (const line of machine) say(line);
 for (const [name, run] of Object.entries(wanted.length === 0 ? GOAL_PARTS : parts)) {

@@ -41,7 +41,7 @@ export async function benchMemory({ cli, quick }) {
       const tree = join(work, "tree");
       mkdirSync(tree);
       await makeFile(join(tree, "large.bin"), mebibytes);
-      const { peak = 0, seconds } = await slipway({ cli, tree, work, name: "" }).run();
+      const { peak = 0, seconds } = await slipway({ cli, tree, work, name: "", jobs: 2 }).run();
       rmSync(tree, { recursive: true });
       above = peak - idle.peak;
       const speed = (mebibytes * MEBIBYTE) / MB / seconds;

@@ -298,6 +298,8 @@ describe("the other commands", () => {
       ["tags", "--help"],
       ["ls", "--help"],
       ["gc", "--help"],
+      ["cache", "--help"],
+      ["cache", "prune", "--help"],
     ]) {
       const { status, stdout, stderr } = await run(...args);
       expect([status, stderr]).toEqual([0, ""]);

@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { createMemoryContentStore, readBlob, readBlobBytes, writeBlob } from "../../src/content/index.ts";
+import {
+  type ContentStore,
+  createMemoryContentStore,
+  readBlob,
+  readBlobBytes,
+  readWholeBlob,
+  withLease,
+  withPacks,
+  withReferences,
+  writeBlob,
+} from "../../src/content/index.ts";
+import { pureHasher } from "../../src/hash/index.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { bytesOf, corruptStore, readUntilError } from "./support.ts";
 
@@ -83,5 +94,76 @@ describe("readBlobBytes", () => {
     await expect(readBlobBytes(store, more)).rejects.toMatchObject({ code: "SIZE_MISMATCH" });
     await expect(readBlobBytes(store, { digest: more.digest })).rejects.toMatchObject({ code: "SIZE_MISMATCH" });
     expect((await readBlobBytes(store, more, { limit: more.size })).byteLength).toBe(more.size);
+  });
+});
+
+describe("readWholeBlob", () => {
+  const wrappers: readonly (readonly [string, (store: ContentStore) => ContentStore])[] = [
+    ["a store in memory", (store) => store],
+    ["one under a lease", (store) => withLease(store, { add: async () => undefined })],
+    ["one with references", (store) => withReferences(store)],
+    ["one with packs", (store) => withPacks(store)],
+  ];
+  for (const [name, wrap] of wrappers) {
+    it(`has at once what ${name} has at once`, async () => {
+      const inner = createMemoryContentStore();
+      const info = await writeBlob(inner, TEXT);
+      const store = wrap(inner);
+      expect(readWholeBlob(store, info, 1000)).toEqual(TEXT);
+      expect(readWholeBlob(store, info, TEXT.byteLength - 1)).toBeUndefined();
+    });
+  }
+
+  it("waits for what is packed", async () => {
+    const store = withPacks(createMemoryContentStore());
+    const info = await writeBlob(store, TEXT);
+    const read = readWholeBlob(store, info, 1000);
+    expect(read).toBeInstanceOf(Promise);
+    expect(await read).toEqual(TEXT);
+    expect(readWholeBlob(store, info, 10)).toBeUndefined();
+  });
+
+  it("leaves it to a stream where the store has no quicker way", async () => {
+    const { store } = corruptStore();
+    expect(readWholeBlob(store, await writeBlob(store, TEXT), 1000)).toBeUndefined();
+  });
+
+  /** A store whose blob is these bytes, whatever its digest. */
+  const storeOf = (bytes: Uint8Array, later: boolean): ContentStore =>
+    Object.assign(corruptStore().store, { readWhole: () => (later ? Promise.resolve(bytes) : bytes) });
+
+  for (const later of [false, true]) {
+    it(`fails if a bit is wrong or the size is another (${later ? "read later" : "at once"})`, async () => {
+      const info = await writeBlob(createMemoryContentStore(), TEXT);
+      const read = async (bytes: Uint8Array): Promise<unknown> =>
+        await readWholeBlob(storeOf(bytes, later), info, 1000);
+      expect(await read(TEXT)).toEqual(TEXT);
+      const damaged = TEXT.slice();
+      damaged[7] = (damaged[7] ?? 0) ^ 1;
+      await expect(read(damaged)).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+      await expect(read(TEXT.subarray(1))).rejects.toMatchObject({ code: "SIZE_MISMATCH" });
+    });
+  }
+
+  it("verifies by the engine of the store, or by the caller's", async () => {
+    let asked = 0;
+    const engine = (algorithm: "sha256" | "sha512") => {
+      asked++;
+      const hasher = pureHasher(algorithm);
+      return { update: async (bytes: Uint8Array) => hasher.update(bytes), digest: async () => hasher.digest() };
+    };
+    const store = Object.assign(storeOf(TEXT, false), { verifier: engine });
+    const info = await writeBlob(createMemoryContentStore(), TEXT);
+    expect(await readWholeBlob(store, info, 1000)).toEqual(TEXT);
+    expect(asked).toBe(1);
+    expect(readWholeBlob(store, info, 1000, { hasher: pureHasher })).toEqual(TEXT);
+    expect(asked).toBe(1);
+  });
+
+  it("reads nothing any more once it is aborted", async () => {
+    const store = createMemoryContentStore();
+    const info = await writeBlob(store, TEXT);
+    const signal = AbortSignal.abort(new Error("enough"));
+    expect(() => readWholeBlob(store, info, 1000, { signal })).toThrow("enough");
   });
 });

@@ -6,6 +6,7 @@ import {
   createMemoryContentStore,
   readBlob,
   readBlobBytes,
+  readWholeBlob,
   withReferences,
   writeBlob,
 } from "../../src/content/index.ts";
@@ -40,6 +41,33 @@ describe("withReferences", () => {
       expect((await readUntilError(store.open(DIGEST))).error).toMatchObject(expected);
       expect((await readUntilError(readBlob(store, { digest: DIGEST }))).error).toMatchObject(expected);
     }
+  });
+
+  it("reads an adopted source whole, and says if it changed", async () => {
+    const store = withReferences(createMemoryContentStore());
+    const blob = { digest: DIGEST, size: BYTES.byteLength };
+    store.adopt(DIGEST, bytesSource(BYTES));
+    expect(readWholeBlob(store, blob, 1000)).toEqual(BYTES);
+    let mistaken = 0;
+    for (const later of [false, true]) {
+      for (const [now, code] of [
+        [bytesOf("a file of the Directory"), "DIGEST_MISMATCH"],
+        [bytesOf("a file of the directory, longer"), "SIZE_MISMATCH"],
+      ] as const) {
+        store.adopt(DIGEST, {
+          name: "src/app.js",
+          size: BYTES.byteLength,
+          open: () => bytesSource(now).open(),
+          readWhole: () => (later ? Promise.resolve(now) : now),
+          mistaken: async () => {
+            mistaken++;
+          },
+        });
+        const expected = { code, message: "Cannot read src/app.js: it changed while the image was built" };
+        await expect((async () => await readWholeBlob(store, blob, 1000))()).rejects.toMatchObject(expected);
+      }
+    }
+    expect(mistaken).toBe(2);
   });
 
   it("says which blob is wrong where it is no file", async () => {

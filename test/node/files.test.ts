@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   appendFileSync,
   chmodSync,
@@ -9,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -19,8 +21,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { bytesEqual, concatBytes } from "../../src/bytes.ts";
 import { sampleBytes } from "../../src/content/conformance/support.ts";
 import { SlipwayError } from "../../src/errors.ts";
-import { pureHasher } from "../../src/hash/index.ts";
+import { digestOf, hostHasher, pureHasher } from "../../src/hash/index.ts";
 import { fileSource, fileSourceOfSize, hostError, nodeHasher, writeFileAtomically } from "../../src/node/index.ts";
+import { digestHex } from "../../src/oci/digest.ts";
 import { arrayOf, bytesOf, readUntilError } from "../content/support.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -36,6 +39,19 @@ const inHome = (name: string, bytes: Uint8Array | string = ""): string => {
 };
 
 describe("nodeHasher", () => {
+  it("hashes what is in memory at one go to the same digest", () => {
+    for (const algorithm of ["sha256", "sha512"] as const) {
+      for (const size of [0, 1, 63, 64, 65, 100_000]) {
+        const bytes = sampleBytes(1, size);
+        const digest = digestOf(bytes, pureHasher, algorithm);
+        for (const hasher of [nodeHasher, hostHasher]) {
+          expect(hasher.hexOf?.(algorithm, bytes)).toBe(digestHex(digest));
+          expect(digestOf(bytes, hasher, algorithm)).toBe(digest);
+        }
+      }
+    }
+  });
+
   it("hashes as the pure one does, however the bytes are cut, and can be cloned and go on", () => {
     fc.assert(
       fc.property(
@@ -128,6 +144,26 @@ describe("fileSource", () => {
     }
     symlinkSync(path, join(home, "link"));
     expect(await arrayOf((await fileSource(join(home, "link"))).open())).toEqual([bytesOf("secret")]);
+  });
+
+  it("reads a file whole, a small one at once", async () => {
+    for (const size of [0, 1, 65_536, 65_537, 600_000]) {
+      const bytes = randomBytes(size);
+      const path = inHome(`whole-${size}`, bytes);
+      const source = await fileSource(path);
+      const read = source.readWhole?.();
+      if (size <= 65_536) expect(read).toBeInstanceOf(Uint8Array);
+      expect(Buffer.compare((await read) ?? Buffer.alloc(0), bytes)).toBe(0);
+      for (const changed of [size + 1, size - 1]) {
+        if (changed < 0) continue;
+        writeFileSync(path, randomBytes(changed));
+        await expect((async () => await source.readWhole?.())()).rejects.toMatchObject({ code: "SIZE_MISMATCH" });
+      }
+      rmSync(path);
+      await expect((async () => await source.readWhole?.())()).rejects.toMatchObject({ code: "NOT_FOUND" });
+      mkdirSync(path);
+      await expect((async () => await source.readWhole?.())()).rejects.toMatchObject({ code: "IS_A_DIRECTORY" });
+    }
   });
 
   it("reads a file whose name is not UTF-8", async () => {

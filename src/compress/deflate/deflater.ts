@@ -1,8 +1,10 @@
 import { BlockSplitter } from "./block-splitter.ts";
 import { BlockWriter } from "./block-writer.ts";
+import { FastParser } from "./fast-parser.ts";
 import { IncompressibleDetector } from "./incompressible.ts";
-import { LOOKAHEAD, MatchFinder } from "./match-finder.ts";
-import { parse } from "./parser.ts";
+import { LazyParser } from "./lazy-parser.ts";
+import { LOOKAHEAD } from "./match-finder.ts";
+import type { Parser } from "./parser.ts";
 import { type DeflateLevel, PRESETS, type Preset } from "./presets.ts";
 import { Sequences } from "./sequences.ts";
 import { Statistics } from "./statistics.ts";
@@ -31,11 +33,11 @@ const MOST_SEQUENCES = 65536;
 
 class Deflater implements BlockDeflater {
   readonly #preset: Preset;
-  readonly #finder = new MatchFinder();
+  readonly #parser: Parser;
   readonly #sequences: Sequences;
   readonly #writer = new BlockWriter();
   readonly #splitter = new BlockSplitter();
-  readonly #detector = new IncompressibleDetector(this.#splitter);
+  readonly #detector: IncompressibleDetector;
   /** Of the block that grows, */
   #block = new Statistics();
   /** and of the piece that comes after it. */
@@ -45,6 +47,8 @@ class Deflater implements BlockDeflater {
 
   constructor(preset: Preset) {
     this.#preset = preset;
+    this.#detector = new IncompressibleDetector(this.#splitter, preset.piece);
+    this.#parser = preset.parser === "fast" ? new FastParser(preset) : new LazyParser(preset);
     // Each match takes three bytes at least.
     this.#sequences = new Sequences(MOST_SEQUENCES + Math.ceil(preset.piece / 3) + 2);
   }
@@ -61,7 +65,7 @@ class Deflater implements BlockDeflater {
       const from = this.#sequences.used;
       const next = this.#next(at, Math.min(size, at + this.#preset.piece));
       const flat = this.#detector.judge(this.#piece, next - at);
-      if (at > start && (flat !== stored || (!stored && this.#splits()))) {
+      if (at > start && (flat !== stored || this.#splits(stored))) {
         this.#write(start, at, from, stored);
         start = at;
         const statistics = this.#block;
@@ -88,7 +92,7 @@ class Deflater implements BlockDeflater {
     this.#input.set(block);
     // What is left of an earlier block must not show.
     this.#input.fill(0, size, size + LOOKAHEAD);
-    this.#finder.reset(this.#view, size);
+    this.#parser.reset(this.#input, this.#view, size);
     this.#detector.reset();
     this.#block.clear();
     this.#sequences.used = 0;
@@ -104,18 +108,19 @@ class Deflater implements BlockDeflater {
     if (this.#detector.suspects) {
       piece.countBytes(this.#input, from, until);
       if (this.#detector.isFlat(piece, until - from)) {
+        if (this.#detector.nearsProbe) this.#parser.remember(from, until);
         this.#sequences.add(until - from, 0);
         return until;
       }
       piece.clear();
     }
-    return parse(this.#input, this.#finder, this.#sequences, piece, this.#preset, from, until);
+    return this.#parser.parse(from, until, this.#sequences, piece);
   }
 
-  #splits(): boolean {
-    return (
-      this.#sequences.used >= 2 * MOST_SEQUENCES || this.#splitter.splits(this.#block, this.#piece, this.#preset.split)
-    );
+  #splits(stored: boolean): boolean {
+    if (this.#sequences.used >= 2 * MOST_SEQUENCES) return true;
+    // Codes are of no interest to what is stored.
+    return !stored && this.#splitter.splits(this.#block, this.#piece, this.#preset.split);
   }
 
   /** Writes the block, and leaves the sequences after it. */

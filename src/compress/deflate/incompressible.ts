@@ -1,5 +1,6 @@
 import type { BlockSplitter } from "./block-splitter.ts";
 import type { Statistics } from "./statistics.ts";
+import { WINDOW_SIZE } from "./symbols.ts";
 
 /** Bits for each byte from which on a piece is taken for incompressible: Huffman codes would save one per cent. */
 const FLAT = 7.92;
@@ -14,11 +15,15 @@ const PROBE = 16;
  */
 export class IncompressibleDetector {
   readonly #splitter: BlockSplitter;
+  /** Pieces in a window. */
+  readonly #reach: number;
   /** Pieces in a row that did not shrink. */
   #run = 0;
 
-  constructor(splitter: BlockSplitter) {
+  /** @param piece the pieces' size */
+  constructor(splitter: BlockSplitter, piece: number) {
     this.#splitter = splitter;
+    this.#reach = Math.ceil(WINDOW_SIZE / piece);
   }
 
   reset(): void {
@@ -28,6 +33,11 @@ export class IncompressibleDetector {
   /** Whether the next piece is worth a look at its bytes alone. */
   get suspects(): boolean {
     return this.#run % PROBE > 0;
+  }
+
+  /** Whether the next piece should be remembered, since what it holds may be within reach of one that is searched. */
+  get nearsProbe(): boolean {
+    return this.#run % PROBE >= PROBE - this.#reach;
   }
 
   /** Whether the bytes of a piece, of which some may be in matches, are mostly literals and all about as frequent. */

@@ -1,5 +1,6 @@
 import { deflateBlock } from "../compress-pool.ts";
 import type { DeflateLevel } from "../deflate/index.ts";
+import { freeMemory } from "./free-memory.ts";
 
 /** What a pool asks one of its workers for. The block's memory moves along with it. */
 export interface DeflateRequest {
@@ -29,10 +30,11 @@ export interface Sent<T> {
 /** The first word of a worker: before it, nothing is entrusted to it. */
 export const READY: WorkerMessage = { kind: "ready" };
 
-/** What a worker does with a request. */
+/** What a worker does with a request. The block's memory is given back. */
 export function answerRequest({ id, block, level }: DeflateRequest): Sent<WorkerMessage> {
   try {
     const deflated = deflateBlock(block, level);
+    freeMemory(block.buffer);
     const data = withBufferOfItsOwn(deflated.data);
     const { crc32, size } = deflated;
     return { message: { kind: "deflated", id, data, crc32, size }, transfer: [data.buffer] };

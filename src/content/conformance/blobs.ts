@@ -1,6 +1,6 @@
 import { assertEqual, assertRejects } from "../../conformance.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { readBlob } from "../read.ts";
+import { readBlob, readWholeBlob } from "../read.ts";
 import { assertBlob, blobDigests, collect, digestOfBytes, put, type StoreCase, sampleBytes } from "./support.ts";
 
 /** Blobs that are there: reading, listing, labels, deleting. */
@@ -70,6 +70,30 @@ export const blobCases: readonly StoreCase[] = [
       const { digest } = await put(store, bytes);
       for await (const chunk of store.open(digest)) chunk.fill(0);
       await assertBlob(store, bytes);
+    },
+  },
+  {
+    name: "gives the same bytes and errors where a blob is read whole, if it can be",
+    async run(store) {
+      for (const size of [0, 1, 1000, 65_536, 65_537, 300_000]) {
+        const bytes = sampleBytes(9, size);
+        const { digest } = await put(store, bytes);
+        for (const limit of [size, size + 1, 1_000_000]) {
+          const whole = await store.readWhole?.(digest, limit);
+          if (whole === undefined) continue;
+          assertEqual(whole, bytes, `${size} bytes, at most ${limit}`);
+          whole.fill(0);
+          assertEqual((await store.readWhole?.(digest, limit)) ?? bytes, bytes, `${size} bytes, read again`);
+        }
+        if (size > 0) assertEqual(await store.readWhole?.(digest, size - 1), undefined, `beyond ${size - 1} bytes`);
+        assertEqual((await readWholeBlob(store, { digest, size }, 1_000_000)) ?? bytes, bytes, "verified");
+      }
+      if (store.readWhole === undefined) return;
+      // As `async` functions do, so that it does not matter whether it throws at once.
+      const read = async (digest: Digest): Promise<unknown> =>
+        (await store.readWhole?.(digest, 1000)) ?? (await collect(store.open(digest)));
+      await assertRejects(read(digestOfBytes(sampleBytes(10, 1))), "NOT_FOUND", "a blob that is not there");
+      await assertRejects(read("sha256:abc"), "INVALID_DIGEST", "a digest that is none");
     },
   },
   {

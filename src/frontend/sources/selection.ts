@@ -9,6 +9,11 @@ export class Selection {
     this.#filter = filter;
   }
 
+  /** Whether nothing is left out. */
+  get isWhole(): boolean {
+    return this.#filter === undefined;
+  }
+
   /** Whether a directory is taken; `"skip-tree"`: nothing in it is. */
   directory(path: string): boolean | "skip-tree" {
     if (this.#filter === undefined || path === "") return true;

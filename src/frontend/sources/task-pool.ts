@@ -1,7 +1,9 @@
 /** Runs tasks, at most so many at a time. The first failure is kept and ends the rest. */
 export class TaskPool {
   readonly #limit: number;
-  readonly #running = new Set<Promise<void>>();
+  #running = 0;
+  /** Are told when a task has ended. */
+  readonly #waiting: (() => void)[] = [];
   #failure: { readonly error: unknown } | undefined;
 
   constructor(limit: number) {
@@ -13,14 +15,9 @@ export class TaskPool {
    * @throws what an earlier task failed with
    */
   async start(task: () => Promise<void>): Promise<void> {
-    while (this.#running.size >= this.#limit) await Promise.race(this.#running);
+    while (this.#running >= this.#limit) await this.#end();
     this.#throwIfFailed();
-    const running = task()
-      .catch((error: unknown) => {
-        this.#failure ??= { error };
-      })
-      .finally(() => this.#running.delete(running));
-    this.#running.add(running);
+    void this.#run(task);
   }
 
   /**
@@ -34,7 +31,25 @@ export class TaskPool {
 
   /** Waits until no task is running any more, whatever became of them. */
   async settle(): Promise<void> {
-    await Promise.all(this.#running);
+    while (this.#running > 0) await this.#end();
+  }
+
+  async #run(task: () => Promise<void>): Promise<void> {
+    this.#running++;
+    try {
+      await task();
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+    this.#running--;
+    for (const tell of this.#waiting.splice(0)) tell();
+  }
+
+  /** Resolves when one of the running tasks has ended. */
+  #end(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
   }
 
   #throwIfFailed(): void {

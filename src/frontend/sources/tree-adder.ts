@@ -1,3 +1,4 @@
+import { SMALL_SIZE } from "../../bytes.ts";
 import { LayerDirectory } from "../../diff/layer-directory.ts";
 import { setAttributes } from "../../diff/set-attributes.ts";
 import { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "../../errors.ts";
@@ -116,6 +117,8 @@ export class TreeAdder {
   readonly #before: DirectoryNode;
   readonly #root: LayerDirectory;
   readonly #dest: Place;
+  /** The names of the entry before, and the directory that it came into. */
+  #last: { readonly names: readonly string[]; readonly place: Place };
   readonly #kind: SourceKind;
   readonly #options: SourceOptions;
   readonly #report: StepReporter;
@@ -149,6 +152,7 @@ export class TreeAdder {
     this.#before = before;
     this.#root = new LayerDirectory(before);
     this.#dest = this.#openBefore(dest) ?? { directory: this.#root, path: "" };
+    this.#last = { names: [""], place: this.#dest };
     this.#kind = kind;
     this.#options = options;
     this.#report = report;
@@ -186,7 +190,7 @@ export class TreeAdder {
     if (!(await this.#takes(names, node, doing))) return;
     checkNames(names, doing);
     this.#entries++;
-    const parent = await this.#enter(names.slice(0, -1), doing);
+    const parent = await this.#parentOf(names, doing);
     if (node.type === "directory") await this.#addDirectory(parent, name, node.attributes, doing);
     else await this.#addLeaf(parent, name, node, doing);
   }
@@ -211,6 +215,7 @@ export class TreeAdder {
   }
 
   async #takes(names: readonly string[], node: SourceNode, doing: string): Promise<boolean> {
+    if (this.#selection.isWhole) return true;
     const path = names.join("/");
     if (node.type !== "directory") return this.#selection.file(path);
     const answer = this.#selection.directory(path);
@@ -222,6 +227,17 @@ export class TreeAdder {
       await setAttributes(this.#work, there.path, attributes, { replaceXattrs: true });
     }
     return false;
+  }
+
+  /** The directory that an entry comes into. Most come into the same as the one before, and no directory is ever replaced. */
+  async #parentOf(names: readonly string[], doing: string): Promise<Place> {
+    const last = this.#last;
+    const depth = names.length - 1;
+    let same = depth === last.names.length - 1;
+    for (let i = depth - 1; same && i >= 0; i--) same = names[i] === last.names[i];
+    const place = same ? last.place : await this.#enter(names.slice(0, -1), doing);
+    this.#last = { names, place };
+    return place;
   }
 
   /** The directory of these names, made if need be. */
@@ -303,7 +319,7 @@ export class TreeAdder {
     const path = `${parent.path}/${name}`;
     // Looked for before anything is removed: a link to itself would take away what it names.
     const linked = node.type === "link" ? this.#linked(node.target, path, doing) : "";
-    await this.#makeRoom(parent, name, doing);
+    if (parent.directory.entries.has(name)) await this.#makeRoom(parent, name, doing);
     this.#countMade(doing);
     switch (node.type) {
       case "link":
@@ -350,8 +366,11 @@ export class TreeAdder {
         counted = current;
         this.#report.running(this.#written);
       };
-      // A large file is to show that it moves.
-      const onProgress = this.#options.onProgress && (({ current }: ProgressEvent) => count(current ?? 0));
+      // A large file is to show that it moves; a small one would pay more for that than for being read.
+      const onProgress =
+        node.size > SMALL_SIZE && this.#options.onProgress
+          ? ({ current }: ProgressEvent) => count(current ?? 0)
+          : undefined;
       await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal, onProgress });
       node.written?.();
       count(node.size);
@@ -412,6 +431,8 @@ export class TreeAdder {
       throw new SlipwayError("ALREADY_EXISTS", `${doing}: there is another entry for ${there}`);
     }
     directory.entries.delete(name);
+    // It may have been a symlink to where the last entry came.
+    this.#last = { names: [""], place: this.#dest };
   }
 
   #countMade(doing: string): void {

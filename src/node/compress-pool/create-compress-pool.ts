@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import { fileURLToPath } from "node:url";
 import { MessageChannel, Worker } from "node:worker_threads";
@@ -46,8 +47,10 @@ function startWorker(): Worker {
   if (!isGranted({ name: "read", path })) {
     throw new Error(`Deno may not read their program; run it with --allow-read=${path}`);
   }
+  // A thread has the process' flags, of which this one goes with a text only. Its program is a file in any case.
+  const flags = process.execArgv.some((flag) => flag.startsWith("--input-type")) ? { execArgv: [] } : {};
   // Bundlers look for exactly this.
-  return new Worker(new URL("./compress-worker.js", import.meta.url));
+  return new Worker(new URL("./compress-worker.js", import.meta.url), flags);
 }
 
 /** All goes through a channel beside the thread's own one, to which one can only listen by `on`. */

@@ -116,7 +116,18 @@ export class BenchSet {
       const layout = `${file}-layout`;
       try {
         const output = `type=oci,tar=false,compression=uncompressed,dest=${layout}`;
-        const args = [this.#cli, "build", this.tree(name).path, "-t", "bench", "--progress", "plain", "-o", output];
+        const args = [
+          this.#cli,
+          "build",
+          this.tree(name).path,
+          "-t",
+          "bench",
+          "--progress",
+          "plain",
+          "--no-cache",
+          "-o",
+          output,
+        ];
         execFileSync(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
         sampleTar(largestBlob(layout), file, sample);
       } finally {
@@ -159,6 +170,9 @@ export class BenchSet {
     try {
       make(join(making, "it"));
       renameSync(join(making, "it"), path);
+    } catch (error) {
+      // Another process may have made it meanwhile.
+      if (!existsSync(path)) throw error;
     } finally {
       rmSync(making, { recursive: true, force: true });
     }

@@ -28,31 +28,19 @@ function fresh(directory) {
   return directory;
 }
 
-let knownHelp = "";
-
-/**
- * Whether `slipway build` has a flag.
- * @param {string} cli
- * @param {string} flag
- */
-export function buildHas(cli, flag) {
-  knownHelp ||= execFileSync(process.execPath, [cli, "build", "--help"], { encoding: "utf8" });
-  return knownHelp.includes(flag);
-}
-
 /**
  * The command line, into a layout directory, without anything from earlier times.
- * @param {{ cli: string, tree: string, work: string, name: string, level?: number, nodeArgs?: readonly string[] }} options
+ * @param {{ cli: string, tree: string, work: string, name: string, level?: number, jobs?: number, nodeArgs?: readonly string[] }} options
  * @returns {Tool}
  */
-export function slipway({ cli, tree, work, name, level = 6, nodeArgs = [] }) {
+export function slipway({ cli, tree, work, name, level = 6, jobs, nodeArgs = [] }) {
   return {
     name,
     run: async () => {
       const layout = join(fresh(join(work, "slipway")), "layout");
-      const flags = buildHas(cli, "--no-cache") ? ["--no-cache"] : [];
       const output = `type=oci,tar=false,compression-level=${level},dest=${layout}`;
-      const args = [...nodeArgs, cli, "build", tree, "-t", "bench:1", "--progress", "plain", ...flags, "-o", output];
+      const how = ["--progress", "plain", "--no-cache", ...(jobs === undefined ? [] : ["--jobs", String(jobs)])];
+      const args = [...nodeArgs, cli, "build", tree, "-t", "bench:1", ...how, "-o", output];
       const result = await run(process.execPath, args);
       return { ...result, size: bytesIn(join(layout, "blobs")) };
     },

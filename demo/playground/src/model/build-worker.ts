@@ -1,4 +1,5 @@
 import { createSnapshotter, isSlipwayError } from "slipway";
+import { createCompressPool } from "slipway/browser";
 import { buildImage } from "./build.ts";
 import type { BuildOrder, BuildReport } from "./build-messages.ts";
 import { openStores } from "./stores.ts";
@@ -16,14 +17,17 @@ self.addEventListener("message", ({ data }: MessageEvent<BuildOrder>) => {
 async function build({ top, request }: Extract<BuildOrder, { kind: "build" }>): Promise<void> {
   try {
     const stores = await openStores();
+    const compressPool = createCompressPool({ onWarning: (message) => report({ kind: "warning", message }) });
     try {
       const descriptor = await buildImage(stores, createSnapshotter(stores), top, request, {
         signal: controller.signal,
         onProgress: ({ error: _, ...event }) => report({ kind: "progress", event }),
         onWarning: (message) => report({ kind: "warning", message }),
+        compressPool,
       });
       report({ kind: "done", descriptor });
     } finally {
+      await compressPool.close();
       await stores.close();
     }
   } catch (error) {

@@ -7,6 +7,7 @@ import {
   type Platform,
   type Snapshotter,
 } from "slipway";
+import type { CompressPool } from "slipway/compress";
 import { withLease } from "slipway/content";
 import { choosePlatform } from "slipway/transfer";
 import { loadBase } from "./registries.ts";
@@ -15,6 +16,8 @@ import type { Stores } from "./stores.ts";
 
 /** What a build is told besides its request. */
 export interface BuildHooks extends OperationOptions {
+  /** Who compresses. Default: this thread. */
+  readonly compressPool?: CompressPool | undefined;
   readonly onWarning: (message: string) => void;
 }
 
@@ -28,14 +31,14 @@ export async function buildImage(
   snapshots: Snapshotter,
   top: string,
   request: ImageRequest,
-  { signal, onProgress, onWarning }: BuildHooks,
+  { signal, onProgress, onWarning, compressPool }: BuildHooks,
 ): Promise<Descriptor> {
   const { names, config, platforms, compression } = request;
   const lease = await stores.leases.create();
   const ref = await snapshots.get(top);
   try {
     const replaced = await imagesNamed(stores, names);
-    const exporter = createExporter({ ...stores, content: withLease(stores.content, lease), snapshots });
+    const exporter = createExporter({ ...stores, content: withLease(stores.content, lease), snapshots, compressPool });
     const job = exporter.resolve({ name: names, compression, onWarning });
     const sources = await Promise.all(
       platforms.map(async (platform) => ({ platform, ref, base: await baseFor(stores, platform, signal) })),
