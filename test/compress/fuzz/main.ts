@@ -7,6 +7,9 @@ import { type FuzzTotals, fuzz } from "./run.ts";
 
 const ALL_LEVELS: readonly DeflateLevel[] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
+/** Every so many minutes it tells what was done so far. */
+const TELL = 5;
+
 /**
  * The command: fuzzes for some time and tells what was done.
  * @returns the exit status: 0 only if nothing went wrong
@@ -36,10 +39,10 @@ export async function main(args: readonly string[]): Promise<number> {
       values.level === undefined ? ALL_LEVELS : ALL_LEVELS.filter((level) => values.level?.includes(String(level))),
     most: Number(values.most),
     realPiece: (random, most) => pieceOf(random, files, most),
-    more(done) {
-      if (minutes() >= told + 1) {
-        told = Math.floor(minutes());
-        say(`${told} min: ${done} inputs`);
+    more(done, totals) {
+      if (minutes() >= told + TELL) {
+        told += TELL;
+        say(`${table(totals)}\n${told} min: ${done} inputs\n`);
       }
       return done < Number(values.count) && minutes() < Number(values.minutes);
     },

@@ -13,8 +13,8 @@ export interface FuzzOptions {
   readonly seed: number;
   /** The first case's number: each case follows from the seed and its number alone. */
   readonly first?: number | undefined;
-  /** Whether to go on, asked before each case. */
-  readonly more: (done: number) => boolean;
+  /** Whether to go on, asked before each case, and told what was done. */
+  readonly more: (done: number, totals: ReadonlyMap<DeflateLevel, FuzzTotals>) => boolean;
   readonly levels: readonly DeflateLevel[];
   /** Most bytes of an input. */
   readonly most: number;
@@ -50,7 +50,7 @@ const FRESH = 16;
 export async function fuzz({ seed, first = 0, more, levels, most, realPiece }: FuzzOptions): Promise<FuzzOutcome> {
   const totals = new Map<DeflateLevel, FuzzTotals>();
   const deflaters = new Map<DeflateLevel, BlockDeflater>();
-  for (let number = first; more(number - first); number++) {
+  for (let number = first; more(number - first, totals); number++) {
     const random = new Random(Math.imul(seed, 0x01000193) ^ number);
     const level = levels[random.below(levels.length)] ?? 6;
     const deflater = deflaters.get(level) ?? createBlockDeflater(level);
