@@ -110,7 +110,7 @@ describe.each(levels)("a block deflated at level %i", (level) => {
   });
 
   it("may repeat itself after any period, and after all of the window", () => {
-    for (let period = 1; period <= 300; period++)
+    for (let period = 1; period <= 300; period += period < 40 ? 1 : 5)
       check(level, cook([part("periodic", 3 * period + 600, period, period)]));
     for (const period of [32_766, 32_767, 32_768, 32_769, 32_770]) {
       const once = letters(period);
