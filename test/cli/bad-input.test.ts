@@ -330,7 +330,9 @@ describe("a bad place for the output", () => {
       );
       expectFailure(await run("build", "large", "-o", `type=local,dest=${mounted}/files`), "NO_SPACE");
       expectFailure(
-        await slipway(["build", path("large"), "-o", `type=oci,dest=${path("y.tar")}`], { env: { TMPDIR: mounted } }),
+        await slipway(["build", path("large"), "--no-cache", "-o", `type=oci,dest=${path("y.tar")}`], {
+          env: { TMPDIR: mounted },
+        }),
         "NO_SPACE",
       );
       expect(readdirSync(mounted)).toEqual(["before"]);
