@@ -48,9 +48,15 @@ export async function* deflateBlocks(
       deflated.catch(() => undefined);
       underWay.push(deflated);
       const first = underWay.length >= atOnce ? underWay.shift() : undefined;
-      if (first !== undefined) yield await first;
+      if (first === undefined) continue;
+      yield await first;
+      // That the rest may be done already does not make it wanted.
+      signal?.throwIfAborted();
     }
-    for (let first = underWay.shift(); first !== undefined; first = underWay.shift()) yield await first;
+    for (let first = underWay.shift(); first !== undefined; first = underWay.shift()) {
+      yield await first;
+      signal?.throwIfAborted();
+    }
   } finally {
     signal?.removeEventListener("abort", giveUp);
     end.abort(signal?.reason);

@@ -243,6 +243,24 @@ describe("a tar of several blocks", () => {
     })();
     await expect(reading).rejects.toBe(reason);
   });
+
+  it("is given up as well when all blocks are done by then", async () => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    // So many at once that all are before the first is taken.
+    const pool: CompressPool = {
+      ...inThreadPool,
+      concurrency: 1000,
+      deflate: (block) => inThreadPool.deflate(block, { level: 1 }),
+    };
+    let parts = 0;
+    const reading = (async () => {
+      // The header comes first, then a block.
+      for await (const _ of gzip(tar, { pool, signal: controller.signal })) if (++parts === 2) controller.abort(reason);
+    })();
+    await expect(reading).rejects.toBe(reason);
+    expect(parts).toBe(2);
+  });
 });
 
 describe("the byte contract", () => {
