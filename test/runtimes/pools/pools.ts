@@ -12,7 +12,7 @@ export type CreatePool = (options: {
 /** The contract over an engine's own pool with several numbers of workers, of which 0 stands for this thread. */
 export async function runPools(create: CreatePool): Promise<readonly SuiteReport[]> {
   const reports: SuiteReport[] = [];
-  for (const workers of [0, 2, 8]) {
+  for (const workers of [0, 1, 2, 8]) {
     const warnings: string[] = [];
     const open = async () => create({ workers, onWarning: (message) => warnings.push(message) });
     const unwarned: ConformanceCase = {
