@@ -87,11 +87,15 @@ export function planBuild(directory: string, flags: BuildFlags, context: CliCont
 }
 
 /** One block at a time is compressed in the thread that does all else. */
+const MOST_JOBS = 256;
+
 function workersOf(jobs: string | undefined): number | undefined {
   if (jobs === undefined) return undefined;
   const count = Number(jobs);
-  if (!/^\d{1,4}$/.test(jobs)) {
-    throw new SlipwayError("INVALID_OPTION", `Cannot use --jobs ${JSON.stringify(jobs)}: give a number from 0 to 9999`);
+  // Each job has some MiB of memory: a slip of the finger must not take all there is.
+  if (!/^\d{1,3}$/.test(jobs) || count > MOST_JOBS) {
+    const allowed = `give a number from 0 to ${MOST_JOBS}`;
+    throw new SlipwayError("INVALID_OPTION", `Cannot use --jobs ${JSON.stringify(jobs)}: ${allowed}`);
   }
   return count < 2 ? 0 : count;
 }

@@ -193,7 +193,11 @@ export async function removeIfUnused(
   if (before === "nothing") await rmdir(path).catch(() => undefined);
 }
 
-async function isUsed({ content, metadata, roots }: DirectoryStore, afterFailure: AfterFailure): Promise<boolean> {
+/** Whether there is anything in a store that somebody may want to have again. */
+export async function isUsed(
+  { content, metadata, roots }: DirectoryStore,
+  afterFailure: AfterFailure,
+): Promise<boolean> {
   if ((await roots()).length > 0 || (await metadata.keys("")).length > 0) return true;
   for await (const _ of content.list()) return true;
   // What was written in part is of use only to who goes on with it.

@@ -1,9 +1,10 @@
-import { lstat, mkdir } from "node:fs/promises";
+import { lstat, mkdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { SlipwayError } from "../index.ts";
 import { type DirectoryStore, errnoOf, hostError, openDirectoryStore, writeFileAtomically } from "../node/index.ts";
+import { isUsed } from "./build-store.ts";
 import { exists } from "./host-paths.ts";
 
 /** Where builds leave what makes the next one quick. */
@@ -29,18 +30,34 @@ const TAG = `Signature: 8a477f597d28d172789f06886806bc55
 
 /**
  * Opens the cache as a store, made readable by its owner only. What is in it need not survive a power failure: all of it is verified
- * when it is used.
- * @throws SlipwayError `PERMISSION_DENIED`, `NO_SPACE`, `INVALID_ARCHIVE` if the directory holds something else, `IO`, …
+ * when it is used. A directory is a cache if it has our tag: an image layout, which a cache would empty, is none.
+ * @throws SlipwayError `FAILED_PRECONDITION` for an image layout with something in it, `INVALID_ARCHIVE` for anything else,
+ *   `PERMISSION_DENIED`, `NO_SPACE`, `IO`, …
  */
 export async function openCache({ directory, named }: CachePlace): Promise<DirectoryStore> {
-  const isNew = !(await exists(join(directory, "oci-layout")));
-  if (isNew) {
-    if (!named) await mustBeOurs(directory);
-    await makePrivate(directory);
+  const tag = join(directory, "CACHEDIR.TAG");
+  if (!(await isOurTag(tag))) {
+    if (!(await exists(join(directory, "oci-layout")))) {
+      if (!named) await mustBeOurs(directory);
+      await makePrivate(directory);
+    }
+    const store = await openDirectoryStore(directory);
+    const used = await isUsed(store, "keep blobs");
+    await store.close();
+    if (used) {
+      const reason =
+        "it is an image layout with something in it, which a cache would throw away; name another directory";
+      throw new SlipwayError("FAILED_PRECONDITION", `Cannot use ${directory} as a cache: ${reason}`);
+    }
+    await writeFileAtomically(tag, new TextEncoder().encode(TAG));
   }
-  const store = await openDirectoryStore(directory, { durable: isNew });
-  if (isNew) await writeFileAtomically(join(directory, "CACHEDIR.TAG"), new TextEncoder().encode(TAG));
-  return isNew ? await openDirectoryStore(directory, { durable: false }) : store;
+  return await openDirectoryStore(directory, { durable: false });
+}
+
+/** Other programs tag their caches by the same name. */
+async function isOurTag(path: string): Promise<boolean> {
+  const text = await readFile(path, "utf8").catch(() => "");
+  return text.includes("slipway build");
 }
 
 async function makePrivate(directory: string): Promise<void> {

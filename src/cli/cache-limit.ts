@@ -29,7 +29,7 @@ export async function noteUse({ content }: DirectoryStore, digests: Iterable<Dig
  * @returns the bytes that were removed
  */
 export async function shrinkCache(
-  { content, metadata, leases, abandonedIngests }: DirectoryStore,
+  { content, metadata, leases, abandonedIngests, roots }: DirectoryStore,
   limit: number,
   {
     inUse = new Set(),
@@ -50,7 +50,9 @@ export async function shrinkCache(
     stay.push({ digest: blob.digest, mediaType: "application/octet-stream" });
   }
   const abandoned = abandonedIngests(ABANDONED_AFTER_SECONDS);
-  const collected = await collectGarbage({ content, roots: stay, leases, abandoned, signal });
+  // A cache names no images; if somebody else has put one in, it is not the cache's to remove.
+  const named = await roots();
+  const collected = await collectGarbage({ content, roots: [...stay, ...named], leases, abandoned, signal });
   if (collected.removed.length > 0) await removeLostBlobRecords(metadata, content);
   return collected.bytes;
 }

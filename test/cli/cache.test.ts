@@ -101,6 +101,41 @@ describe("the cache directory", () => {
     expect(existsSync(path("xdg/slipway/oci-layout"))).toBe(true);
   });
 
+  it("is never an image layout, whose images it would throw away", async () => {
+    const layout = path("layout");
+    const made = await build("unused", "--no-cache", "-o", `type=oci,tar=false,dest=${layout}`);
+    expect(made.status).toBe(0);
+    const before = listing(layout);
+    const asked = ["--cache-dir", layout];
+    const refused = [
+      await withCache("unused", "cache", "prune", ...asked),
+      await withCache("unused", "cache", ...asked),
+      await build("unused", ...asked, "-o", "type=oci,dest=a.tar"),
+    ];
+    for (const { status, stderr } of refused) {
+      expect([status, stderr]).toEqual([
+        1,
+        expect.stringMatching(/as a cache: it is an image layout .*\(FAILED_PRECONDITION\)/),
+      ]);
+    }
+    const { status, stderr } = await build("layout", "-o", "type=oci,dest=a.tar");
+    expect([status, stderr]).toEqual([0, expect.stringMatching(/no cache is used: .* it is an image layout/)]);
+    // Another program's tag does not make it one.
+    writeFileSync(path("layout/CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55\n# of another program\n");
+    expect((await withCache("unused", "cache", "prune", ...asked)).status).toBe(1);
+    rmSync(path("layout/CACHEDIR.TAG"));
+    expect(listing(layout)).toEqual(before);
+  });
+
+  it("keeps an image that was put into it, whatever is pruned", async () => {
+    expect((await build("kept", "-o", "type=oci,dest=a.tar")).status).toBe(0);
+    const args = ["build", "site", "-t", "kept:1", "--store", path("kept"), "-o", "type=image"];
+    expect((await withCache("kept", ...args)).status).toBe(0);
+    expect((await withCache("kept", "cache", "prune")).status).toBe(0);
+    const { status, stdout } = await withCache("kept", "inspect", `oci:${path("kept")}:kept:1`);
+    expect([status, stdout]).toEqual([0, expect.stringContaining("kept:1")]);
+  });
+
   it("that cannot be made costs a note and no more, unless it was asked for", async () => {
     const { status, stderr } = await build("file/below", "-o", "type=oci,dest=a.tar");
     expect(status).toBe(0);

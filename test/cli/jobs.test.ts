@@ -31,11 +31,11 @@ describe("slipway build --jobs", () => {
     }
   });
 
-  it.each(["many", "-1"])("refuses %j", async (jobs) => {
+  it.each(["many", "-1", "257", "9999"])("refuses %j", async (jobs) => {
     const { status, stderr } = await build(temporaryDirectory(), `--jobs=${jobs}`);
     expect([status === 0, stderr]).toEqual([
       false,
-      expect.stringContaining(`Cannot use --jobs ${JSON.stringify(jobs)}: give a number from 0 to 9999`),
+      expect.stringContaining(`Cannot use --jobs ${JSON.stringify(jobs)}: give a number from 0 to 256`),
     ]);
   });
 });
