@@ -48,15 +48,9 @@ export async function* deflateBlocks(
       deflated.catch(() => undefined);
       underWay.push(deflated);
       const first = underWay.length >= atOnce ? underWay.shift() : undefined;
-      if (first === undefined) continue;
-      yield await first;
-      // That the rest may be done already does not make it wanted.
-      signal?.throwIfAborted();
+      if (first !== undefined) yield await first;
     }
-    for (let first = underWay.shift(); first !== undefined; first = underWay.shift()) {
-      yield await first;
-      signal?.throwIfAborted();
-    }
+    for (let first = underWay.shift(); first !== undefined; first = underWay.shift()) yield await first;
   } finally {
     signal?.removeEventListener("abort", giveUp);
     end.abort(signal?.reason);

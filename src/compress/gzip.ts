@@ -51,14 +51,24 @@ export function gzip(source: ByteSource, options: GzipOptions = {}): AsyncGenera
   const level = checkLevel(options.level ?? DEFAULT_GZIP_LEVEL);
   const engine = checkEngine(options.engine ?? "slipway");
   const sum: MemberSum = { crc32: 0, size: 0 };
-  if (level === 0) return member(store(source, sum), sum);
-  if (engine === "fflate") return member(deflateByFflate(source, level, sum), sum);
-  return member(deflateInBlocks(source, level, options, sum), sum);
+  if (level === 0) return member(store(source, sum), sum, options.signal);
+  if (engine === "fflate") return member(deflateByFflate(source, level, sum), sum, options.signal);
+  return member(deflateInBlocks(source, level, options, sum), sum, options.signal);
 }
 
-async function* member(data: AsyncIterable<Uint8Array>, sum: MemberSum): AsyncGenerator<Uint8Array, void, undefined> {
+async function* member(
+  data: AsyncIterable<Uint8Array>,
+  sum: MemberSum,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  signal?.throwIfAborted();
   yield Uint8Array.from(HEADER);
-  yield* data;
+  for await (const chunk of data) {
+    // What is done already is not wanted any more either.
+    signal?.throwIfAborted();
+    yield chunk;
+  }
+  signal?.throwIfAborted();
   const trailer = new DataView(new ArrayBuffer(8));
   trailer.setUint32(0, sum.crc32, true);
   // The format keeps the size modulo 2^32, and so does `setUint32`.

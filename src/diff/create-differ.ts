@@ -140,11 +140,16 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
 /** Writes chunks that nobody changes, each while the next one is made. */
 async function writeBehind(writer: ContentWriter, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   let written: Promise<void> = Promise.resolve();
-  for await (const chunk of chunks) {
+  try {
+    for await (const chunk of chunks) {
+      await written;
+      written = writer.write(chunk);
+      // It is waited for below, perhaps long after it has failed.
+      written.catch(() => undefined);
+    }
     await written;
-    written = writer.write(chunk);
-    // Waited for above, or not at all if making the next one fails.
-    written.catch(() => undefined);
+  } finally {
+    // When making the next one failed, the writer must not be closed under it; that failure is the one to report.
+    await written.catch(() => undefined);
   }
-  await written;
 }

@@ -81,6 +81,7 @@ export async function parseRecord(bytes: Uint8Array): Promise<ParsedRecord> {
   if (view.getUint32(0) !== MAGIC) return "useless";
   const format = view.getUint16(4);
   if (format !== FORMAT) return format > FORMAT ? "foreign" : "useless";
+  if ((end - HEADER_SIZE) % BLOCK_SIZE !== 0) return "useless";
   const blocks: RecordedBlock[] = [];
   for (let at = HEADER_SIZE; at < end; at += BLOCK_SIZE) {
     const numbers = at + KEY_SIZE + CHECK_SIZE;

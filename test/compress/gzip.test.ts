@@ -244,6 +244,21 @@ describe("a tar of several blocks", () => {
     await expect(reading).rejects.toBe(reason);
   });
 
+  it.each([
+    ["stored", { level: 0 }],
+    ["fflate's", { level: 6, engine: "fflate" }],
+  ] as const)("is given up when it is %s", async (_name, options) => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    let parts = 0;
+    const reading = (async () => {
+      for await (const _ of gzip(tar, { ...options, signal: controller.signal }))
+        if (++parts === 3) controller.abort(reason);
+    })();
+    await expect(reading).rejects.toBe(reason);
+    expect(parts).toBe(3);
+  });
+
   it("is given up as well when all blocks are done by then", async () => {
     const controller = new AbortController();
     const reason = new Error("enough");
