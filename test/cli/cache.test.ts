@@ -164,7 +164,7 @@ describe("the cache directory", () => {
     expect(listing(path("foreign"))).toEqual([]);
   });
 
-  itWith(["root"], "that may only be read is not used", async () => {
+  itWith(["root", "setpriv"], "that may only be read is not used", async () => {
     expect((await build("readable", "-o", "type=oci,dest=a.tar")).status).toBe(0);
     for (const name of ["readable", ...listing(path("readable")).map((name) => `readable/${name}`)]) {
       if (statSync(path(name)).isDirectory()) chmodSync(path(name), 0o555);

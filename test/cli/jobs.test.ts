@@ -17,7 +17,7 @@ function site(): string {
 
 const build = (directory: string, ...jobs: readonly string[]) => {
   const dest = join(temporaryDirectory(), "image.tar");
-  const output = ["-o", `type=docker,dest=${dest}`, "--platform", "linux/amd64", "--no-cache", "-q"];
+  const output = ["-o", `type=docker,dest=${dest}`, "--platform", "linux/amd64", "--no-xattrs", "--no-cache", "-q"];
   return slipway(["build", directory, "-t", "site:1", ...output, ...jobs]);
 };
 
