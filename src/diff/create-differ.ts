@@ -41,46 +41,50 @@ const REPORT_EVERY = 1024 * 1024;
  */
 export function createDiffer({ content, hasher = content.hasher ?? hostHasher, compressPool }: DifferOptions): Differ {
   return {
-    async compare(lower, upper, options = {}) {
-      const compression = options.compression ?? "gzip";
-      if (!Object.hasOwn(MEDIA_TYPES, compression)) {
-        throw new SlipwayError(
-          "INVALID_OPTION",
-          `Cannot write a layer with compression ${JSON.stringify(compression)}: known are gzip and uncompressed`,
-        );
-      }
-      options.signal?.throwIfAborted();
-      const ref = options.ref ?? `layer-${randomName()}`;
-      return await runStep(options.onProgress, { id: ref, name: "creating layer" }, async (report) => {
-        const writer = await content.writer({ ref, signal: options.signal });
-        try {
-          return await ingest(lower, upper, compression, writer, report, options);
-        } catch (error) {
-          await writer.close();
-          // The first error is the one to report; an ingest that cannot be aborted now is collected later.
-          await content.abort(ref).catch(() => undefined);
-          options.signal?.throwIfAborted();
-          throw error;
-        } finally {
-          await writer.close();
-        }
-      });
-    },
+    compare: (lower, upper, options = {}) => make((report) => tarInputs(lower, upper, report, options), options),
+    write: (entries, options = {}) => make(() => entries, options),
   };
 
+  async function make(
+    entriesOf: (report: StepReporter) => Iterable<TarInput> | AsyncIterable<TarInput>,
+    options: DiffOptions,
+  ): Promise<Layer> {
+    const compression = options.compression ?? "gzip";
+    if (!Object.hasOwn(MEDIA_TYPES, compression)) {
+      throw new SlipwayError(
+        "INVALID_OPTION",
+        `Cannot write a layer with compression ${JSON.stringify(compression)}: known are gzip and uncompressed`,
+      );
+    }
+    options.signal?.throwIfAborted();
+    const ref = options.ref ?? `layer-${randomName()}`;
+    return await runStep(options.onProgress, { id: ref, name: "creating layer" }, async (report) => {
+      const writer = await content.writer({ ref, signal: options.signal });
+      try {
+        return await ingest(entriesOf(report), compression, writer, options);
+      } catch (error) {
+        await writer.close();
+        // The first error is the one to report; an ingest that cannot be aborted now is collected later.
+        await content.abort(ref).catch(() => undefined);
+        options.signal?.throwIfAborted();
+        throw error;
+      } finally {
+        await writer.close();
+      }
+    });
+  }
+
   async function ingest(
-    lower: Tree | undefined,
-    upper: Tree,
+    entries: Iterable<TarInput> | AsyncIterable<TarInput>,
     compression: LayerCompression,
     writer: ContentWriter,
-    report: StepReporter,
     options: DiffOptions,
   ): Promise<Layer> {
     if (writer.status().offset > 0) await writer.truncate(0);
     const diffID = hasher("sha256");
     let uncompressedSize = 0;
     async function* tar(): AsyncGenerator<Uint8Array, void, undefined> {
-      for await (const chunk of writeTar(tarInputs(lower, upper, report, options))) {
+      for await (const chunk of writeTar(entries)) {
         options.signal?.throwIfAborted();
         diffID.update(chunk);
         uncompressedSize += chunk.byteLength;

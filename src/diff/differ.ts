@@ -4,6 +4,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { Tree } from "../snapshots/tree.ts";
+import type { TarInput } from "../tar/index.ts";
 
 /** How a layer is compressed. */
 export type LayerCompression = "gzip" | "uncompressed";
@@ -59,4 +60,10 @@ export interface Differ {
    * If the store has the blob already, that one is used.
    */
   compare(lower: Tree | undefined, upper: Tree, options?: DiffOptions): Promise<Layer>;
+  /**
+   * Writes the layer of these entries, in the same way. They have to be those of {@link layerEntries} for two trees; if they turn out not
+   * to be, an error of theirs ends the layer, and nothing remains of it. Options about differences have no effect. A differ may be
+   * without it.
+   */
+  write?(entries: AsyncIterable<TarInput>, options?: DiffOptions): Promise<Layer>;
 }

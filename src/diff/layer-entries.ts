@@ -24,6 +24,9 @@ export interface LayerEntryOptions
   readonly onWarning?: ((warning: LayerWarning) => void) | undefined;
 }
 
+/** What decides a header besides its node. */
+type HeaderOptions = Pick<LayerEntryOptions, "sourceDateEpoch" | "xattrs">;
+
 /**
  * The entries of the layer that turns `lower` (undefined: nothing) into `upper`: what containerd's walking differ writes.
  * Parents of a changed path come once before it. The first path of a hard link group carries the content, the others name it;
@@ -65,7 +68,7 @@ export function* layerEntries(
     for (let parent = parentPath(path); !written.has(parent); parent = parentPath(parent)) missing.push(parent);
     for (const parent of missing.reverse()) {
       written.add(parent);
-      yield { header: header(parent, directoryAt(upper, parent), options) };
+      yield { header: entryHeader(parent, directoryAt(upper, parent), options) };
     }
   }
 
@@ -119,13 +122,18 @@ export function* layerEntries(
 }
 
 function fullEntry(path: string, node: TreeNode, options: LayerEntryOptions): LayerEntry {
-  const entry = header(path, node, options);
+  const entry = entryHeader(path, node, options);
   return node.type === "file" && node.size > 0 ? { header: entry, file: node } : { header: entry };
 }
 
 function linkEntry(path: string, node: TreeNode, carrier: string, options: LayerEntryOptions): LayerEntry {
+  return { header: linkHeader(path, node, carrier, options) };
+}
+
+/** The header of another name of what is at the path `carrier`. */
+export function linkHeader(path: string, node: TreeNode, carrier: string, options: HeaderOptions): TarHeader {
   // Everything else stays as in the entry of the carrier, the numbers of a device too.
-  return { header: { ...header(path, node, options), type: "link", linkName: carrier.slice(1), size: 0 } };
+  return { ...entryHeader(path, node, options), type: "link", linkName: carrier.slice(1), size: 0 };
 }
 
 function whiteout(path: string): LayerEntry {
@@ -134,7 +142,11 @@ function whiteout(path: string): LayerEntry {
   return { header: { name, type: "file", mode: 0, uid: 0, gid: 0, size: 0, mtime: 0 } };
 }
 
-function header(path: string, node: TreeNode, options: LayerEntryOptions): TarHeader {
+/**
+ * The header of a node at an absolute path.
+ * @throws SlipwayError as {@link layerEntries} does; `INVALID_ARGUMENT` for a socket
+ */
+export function entryHeader(path: string, node: TreeNode, options: HeaderOptions): TarHeader {
   mustNotBeWhiteout(path);
   if (node.type === "socket") {
     throw new SlipwayError("INVALID_ARGUMENT", `Cannot write ${path} to a layer: a tar cannot hold a socket`);

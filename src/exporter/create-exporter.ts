@@ -1,5 +1,6 @@
 import { createDiffer } from "../diff/index.ts";
 import { createMemoryMetadataStore } from "../snapshots/memory.ts";
+import { writeAhead } from "./ahead/write-ahead.ts";
 import { createBlobRecords } from "./blob-records.ts";
 import { createBlockCache } from "./block-cache.ts";
 import { type Exporting, exportImage } from "./export.ts";
@@ -28,6 +29,7 @@ export function createExporter(stores: ExporterStores): Exporter {
     blockCache: blockCache || undefined,
     differ: stores.differ ?? createDiffer({ content, hasher, compressPool }),
     records: createBlobRecords(metadata ?? createMemoryMetadataStore(), content),
+    ahead: new Map(),
     flights: stores.flights ?? createFlightControl<MadeLayer>(),
   };
   return {
@@ -36,6 +38,7 @@ export function createExporter(stores: ExporterStores): Exporter {
       return {
         name: "exporting to image",
         export: (source, given = {}) => exportImage(exporting, source, resolved, given),
+        writeAhead: (work, given = {}) => writeAhead(exporting, work, resolved, given),
       };
     },
   };

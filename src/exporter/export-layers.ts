@@ -88,6 +88,12 @@ export async function exportLayers(
   });
 }
 
+/** What decides the bytes of the layers of an export. */
+export function layerOptionsOf(options: ResolvedOptions): LayerOptions {
+  const { compression, compressionLevel, compressionEngine, sourceDateEpoch, mtimeChanges, xattrs } = options;
+  return { compression, compressionLevel, compressionEngine, sourceDateEpoch, mtimeChanges, xattrs };
+}
+
 /** The layers of one image in order: the base's, then the chain's. */
 function layerTasks(
   exporting: OneExport,
@@ -95,15 +101,7 @@ function layerTasks(
   { refs, base: baseRef }: RefChain,
   options: ResolvedOptions,
 ): readonly LayerTask[] {
-  const { compression, compressionLevel, compressionEngine, sourceDateEpoch, mtimeChanges, xattrs } = options;
-  const layerOptions: LayerOptions = {
-    compression,
-    compressionLevel,
-    compressionEngine,
-    sourceDateEpoch,
-    mtimeChanges,
-    xattrs,
-  };
+  const layerOptions = layerOptionsOf(options);
   const makes: LayerTask["make"][] = [];
   if (base) {
     const moving = { ...exporting, from: base.content, to: exporting.content };

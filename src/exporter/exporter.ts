@@ -9,7 +9,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { MetadataStore } from "../snapshots/metadata.ts";
-import type { Ref, Snapshotter } from "../snapshots/snapshotter.ts";
+import type { Ref, Snapshotter, WritableSnapshot } from "../snapshots/snapshotter.ts";
 import type { LayerBlockCache } from "./block-cache.ts";
 import type { BaseImage, ImageConfigOptions } from "./config.ts";
 import type { FlightControl } from "./flight-control.ts";
@@ -157,6 +157,16 @@ export interface ExportedImage {
   readonly pushed: readonly PushedImage[];
 }
 
+/** The layer of a snapshot on nothing, written while files are put into the snapshot. */
+export interface WritingAhead {
+  /** To be written to in place of the snapshot. */
+  readonly work: WritableSnapshot;
+  /** Waits for the layer. If it is the one that the exporter would make of this ref, it makes none. Never fails. */
+  finish(ref: Ref): Promise<void>;
+  /** Ends the layer; nothing remains of it. Never fails, and does nothing after `finish`. */
+  abandon(): Promise<void>;
+}
+
 /** An exporter with its options resolved. */
 export interface ExporterInstance {
   /** `exporting to image` */
@@ -169,6 +179,14 @@ export interface ExporterInstance {
    *   twice; what the stores and the pusher throw
    */
   export(source: ExportSource, options?: ExportOptions): Promise<ExportedImage>;
+  /**
+   * Begins the layer of a snapshot that was prepared on nothing and has nothing in it yet: files that are written to what this returns
+   * are read once, for the snapshot and for the layer, and compressed while the next ones are read. It changes no byte: the layer is
+   * only used if it has turned out to be the snapshot's. Worth its while where entries come in the order of the layer, as those of
+   * a directory do, and where contents are taken by reference.
+   * @returns undefined where a layer cannot be written so, with `xattrs` or with a differ that has no `write`
+   */
+  writeAhead(work: WritableSnapshot, options?: OperationOptions): WritingAhead | undefined;
 }
 
 /** BuildKit's image exporter: resolve → export. */

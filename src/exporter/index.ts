@@ -35,6 +35,7 @@ export type {
   ExportOptions,
   ExportSource,
   PlatformSource,
+  WritingAhead,
 } from "./exporter.ts";
 export type { FlightControl, SharedOperation } from "./flight-control.ts";
 export { createFlightControl } from "./flight-control.ts";

@@ -1,10 +1,11 @@
 import type { BlockCache } from "../compress/block-cache.ts";
+import type { ContentStore } from "../content/store.ts";
 import type { Differ, Layer, LayerOptions, LayerWarning } from "../diff/differ.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
 import type { Ref } from "../snapshots/snapshotter.ts";
 import type { Tree } from "../snapshots/tree.ts";
-import type { RecordedLayer } from "./blob-records.ts";
+import { holdBlob, type RecordedLayer } from "./blob-records.ts";
 import type { LayerBlockCache } from "./block-cache.ts";
 import { type LayerMaking, type MadeLayer, makeOnce } from "./layer-making.ts";
 
@@ -13,6 +14,9 @@ export interface RefBlobMaking extends LayerMaking {
   readonly differ: Differ;
   /** Blocks that were compressed before; undefined: none. */
   readonly blockCache: LayerBlockCache | undefined;
+  /** Layers that were written ahead, by their keys, until they are asked for. */
+  readonly ahead: Map<string, RecordedLayer>;
+  readonly content: ContentStore;
 }
 
 /** diffID of a tar without entries, which is two blocks of zeros: the layer of a ref that changed nothing. */
@@ -36,13 +40,25 @@ export async function refBlob(
   const lower = await parent?.tree();
   const upper = await ref.tree();
   if (lower === undefined ? upper.root.entries.size === 0 : lower.root.digest === upper.root.digest) return undefined;
-  const make = (shared: OperationOptions): Promise<RecordedLayer> => diff(making, lower, upper, options, shared);
+  const make = async (shared: OperationOptions): Promise<RecordedLayer> => {
+    return (
+      (await writtenAhead(making, layerKey(lower, upper, options))) ??
+      (await diff(making, lower, upper, options, shared))
+    );
+  };
   // What a predicate keeps cannot be told from outside, so neither records nor other callers can stand in for it.
   const layer =
     options.xattrs === undefined
       ? await makeOnce(making, layerKey(lower, upper, options), make, operation)
       : { ...(await make(operation)), cached: false };
   return layer.diffID === EMPTY_TAR ? undefined : layer;
+}
+
+/** A layer that was written ahead, if its blob is still there. */
+async function writtenAhead({ ahead, content }: RefBlobMaking, key: string): Promise<RecordedLayer | undefined> {
+  const layer = ahead.get(key);
+  ahead.delete(key);
+  return layer && (await holdBlob(content, layer.descriptor)) ? layer : undefined;
 }
 
 async function diff(
@@ -63,7 +79,7 @@ async function diff(
 }
 
 /** Everything that decides the bytes of a layer. Equal trees have equal digests, so refs that are equal share their layers. */
-function layerKey(lower: Tree | undefined, upper: Tree, options: LayerOptions): string {
+export function layerKey(lower: Tree | undefined, upper: Tree, options: LayerOptions): string {
   return JSON.stringify({
     lower: lower?.root.digest,
     upper: upper.root.digest,

@@ -1,7 +1,16 @@
+import type { ReferencingContentStore } from "../content/references.ts";
+import type { ContentStore } from "../content/store.ts";
 import { SlipwayError } from "../errors.ts";
 import type { BaseImage, ImageConfigOptions } from "../exporter/config.ts";
 import { createExporter } from "../exporter/create-exporter.ts";
-import type { ExportedImage, Exporter, ExporterOptions, ExporterStores, PlatformSource } from "../exporter/exporter.ts";
+import type {
+  ExportedImage,
+  Exporter,
+  ExporterInstance,
+  ExporterOptions,
+  ExporterStores,
+  PlatformSource,
+} from "../exporter/exporter.ts";
 import { type Platform, parsePlatform } from "../oci/platform.ts";
 import type { OperationOptions } from "../progress.ts";
 import { createSnapshotter } from "../snapshots/create-snapshotter.ts";
@@ -49,6 +58,11 @@ export interface BuildOptions extends Omit<ExporterStores, "snapshots">, Operati
    * once for each different base, that is once where there is none or the layer is linked.
    */
   readonly fill?: ((work: WritableSnapshot, options: OperationOptions) => Promise<unknown>) | undefined;
+  /**
+   * Whether the layer is written while `files` and `fill` still bring files, so that these are read once: {@link ExporterInstance.writeAhead}.
+   * It changes no byte. Default: true where `content` takes files by reference, and there is no base whose files are looked at.
+   */
+  readonly writeAhead?: boolean | undefined;
   /** How containers are started, and the rest of the config. Default: the base's. */
   readonly config?: ImageConfigOptions | undefined;
   /** `linux/arm64`, or several. Default: the base's, or else `linux/amd64`. Several make an index. */
@@ -86,7 +100,7 @@ export async function build(options: BuildOptions): Promise<ExportedImage> {
 
   const made = new MadeSnapshots(snapshots);
   try {
-    const sources = await fillPlatforms(options, snapshots, made, targetsOf(platforms, bases));
+    const sources = await fillPlatforms(options, { snapshots, instance, made }, targetsOf(platforms, bases));
     const [only] = sources;
     if (sources.length > 1 || only === undefined) {
       return await instance.export(sources, { signal, onProgress, config: options.config });
@@ -98,13 +112,20 @@ export async function build(options: BuildOptions): Promise<ExportedImage> {
   }
 }
 
+/** What files are put into images with. */
+interface Filling {
+  readonly snapshots: Snapshotter;
+  readonly instance: ExporterInstance;
+  readonly made: MadeSnapshots;
+}
+
 /** Makes the files of each platform: once for each base that is looked at, for they do not depend on the platform. */
 async function fillPlatforms(
   options: BuildOptions,
-  snapshots: Snapshotter,
-  made: MadeSnapshots,
+  filling: Filling,
   targets: readonly Target[],
 ): Promise<readonly PlatformSource[]> {
+  const { snapshots, made } = filling;
   const { content, signal, onProgress, hasher = content.hasher } = options;
   const wanted = options.fill !== undefined || Object.keys(options.files ?? {}).length > 0;
   const filled = new Map<string | undefined, Ref>();
@@ -118,7 +139,7 @@ async function fillPlatforms(
     const baseRef = base && !linked ? await baseSnapshot(base, snapshots, { signal, onProgress, hasher }) : undefined;
     if (baseRef !== undefined) made.hold(baseRef);
     const parent = baseRef?.key;
-    const ref = filled.get(parent) ?? (await fillSnapshot(options, snapshots, made, { parent, linked }));
+    const ref = filled.get(parent) ?? (await fillSnapshot(options, filling, { parent, linked }));
     filled.set(parent, ref);
     sources.push({ platform, ref, base: base && { ...baseOf(base), ref: baseRef?.key } });
   }
@@ -127,20 +148,33 @@ async function fillPlatforms(
 
 async function fillSnapshot(
   options: BuildOptions,
-  snapshots: Snapshotter,
-  made: MadeSnapshots,
+  { snapshots, instance, made }: Filling,
   { parent, linked }: { readonly parent: string | undefined; readonly linked: boolean },
 ): Promise<Ref> {
-  const { files = {}, fill, signal, onProgress } = options;
+  const { files = {}, fill, signal, onProgress, content } = options;
   const key = temporaryKey("build");
-  const work = await snapshots.prepare(key, parent, { labels: { [BUILD_LABEL]: "temporary" } });
+  const snapshot = await snapshots.prepare(key, parent, { labels: { [BUILD_LABEL]: "temporary" } });
   made.add(key);
-  await addFiles(work, files, { signal });
-  await fill?.(work, { signal, onProgress });
-  if (linked) await fitToAnyBase(work, warnerOf(options));
-  const ref = await snapshots.commit(`${key}-done`, key);
-  made.hold(ref);
-  return ref;
+  const wanted = parent === undefined && (options.writeAhead ?? adopts(content));
+  const ahead = wanted ? instance.writeAhead(snapshot, { signal }) : undefined;
+  const work = ahead?.work ?? snapshot;
+  try {
+    await addFiles(work, files, { signal });
+    await fill?.(work, { signal, onProgress });
+    if (linked) await fitToAnyBase(work, warnerOf(options));
+    const ref = await snapshots.commit(`${key}-done`, key);
+    made.hold(ref);
+    await ahead?.finish(ref);
+    return ref;
+  } catch (error) {
+    await ahead?.abandon();
+    throw error;
+  }
+}
+
+/** Whether files are read where they lie, and not copied first. */
+function adopts(content: ContentStore): boolean {
+  return typeof (content as Partial<ReferencingContentStore>).adopt === "function";
 }
 
 /** Whether the layer on that base is made without it. */

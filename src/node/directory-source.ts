@@ -65,7 +65,7 @@ export async function addDirectoryBy(
   const { filter, onWarning } = options;
   const statCache = await openStatCache(root, options);
   let counts = { files: 0, unread: 0 };
-  const added = await addTree(work, options, { name, filtered: true }, async (adder) => {
+  const added = await addTree(work, options, { name, ordered: true, filtered: true }, async (adder) => {
     const walk = walkDirectory(root, filter, (path, names) => statCache?.list(path, names));
     const directory = new DirectoryAdder(adder, statCache);
     const xattrs = xattrsOf(root, options, adder.signal, run);

@@ -58,6 +58,8 @@ export interface SourceKind {
   readonly sequential?: boolean | undefined;
   /** Of two entries of one name the last one stands. Default false: the second is refused. */
   readonly lastStands?: boolean | undefined;
+  /** Entries come in the order of a layer. Default false. */
+  readonly ordered?: boolean | undefined;
   /** The source has done this already. */
   readonly filtered?: boolean | undefined;
   /** Most entries, directories that only entries in them imply among them. Default: no limit. */
@@ -323,7 +325,7 @@ export class TreeAdder {
     this.#countMade(doing);
     switch (node.type) {
       case "link":
-        this.#links.add(linked, path);
+        await this.#link(linked, path);
         break;
       case "file":
         await this.#addFile(path, node, doing);
@@ -381,6 +383,17 @@ export class TreeAdder {
     };
     if (this.#kind.sequential === true) await write();
     else await this.#pool.start(write);
+  }
+
+  /** In the order of a layer, links get the same inode numbers in their places as at the end. */
+  async #link(existing: string, path: string): Promise<void> {
+    if (this.#kind.ordered !== true) {
+      this.#links.add(existing, path);
+      return;
+    }
+    // It may still be read.
+    await this.#pool.finish();
+    await this.#work.link(existing, path);
   }
 
   /** Where that is what a hard link names. */
