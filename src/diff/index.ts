@@ -79,4 +79,4 @@ export type {
   TreeNode,
   WritableSnapshot,
 } from "../snapshots/index.ts";
-export type { TarEntryType, TarHeader } from "../tar/index.ts";
+export type { TarEntryType, TarHeader, TarInput } from "../tar/index.ts";

@@ -1,12 +1,16 @@
 import type { HasherFactory } from "../hash/hasher.ts";
 import { toDigest } from "../hash/index.ts";
 import type { Digest } from "../oci/digest.ts";
-import { encodeHeader, type TarHeader } from "../tar/index.ts";
+import type { TarHeader } from "../tar/index.ts";
 import type { LayerEntry } from "./layer-entries.ts";
+
+/** Characters that are hashed at a time: a call for each entry would cost more than the entry. */
+const BATCH = 32 * 1024;
 
 /** What a layer is made of, without its contents: two layers with the same recipe are the same. */
 export class LayerRecipe {
   readonly #hasher: ReturnType<HasherFactory>;
+  #lines = "";
 
   constructor(hasher: HasherFactory) {
     this.#hasher = hasher("sha256");
@@ -14,13 +18,23 @@ export class LayerRecipe {
 
   /** @param content digest of what follows the header, if anything does */
   add(header: TarHeader, content: Digest | undefined): void {
-    this.#hasher.update(encodeHeader(header));
-    if (content !== undefined) this.#hasher.update(new TextEncoder().encode(content));
+    const { name, type, mode, uid, gid, size, mtime, linkName, deviceMajor, deviceMinor, xattrs } = header;
+    const fields = [name, type, mode, uid, gid, size, mtime, content, linkName, deviceMajor, deviceMinor];
+    const more = xattrs === undefined ? [] : [...xattrs].map(([key, value]) => [key, [...value]]);
+    // Also names that are no Unicode are told apart: JSON escapes lone surrogates.
+    this.#lines += `${JSON.stringify([...fields, more])}\n`;
+    if (this.#lines.length >= BATCH) this.#flush();
   }
 
   /** To be asked once. */
   digest(): Digest {
+    this.#flush();
     return toDigest("sha256", this.#hasher.digest());
+  }
+
+  #flush(): void {
+    this.#hasher.update(new TextEncoder().encode(this.#lines));
+    this.#lines = "";
   }
 }
 

@@ -83,9 +83,29 @@ export class FileSource implements NamedSource {
   }
 }
 
+/** Memory for so many bytes of small files is had at a time. */
+const SLAB = 256 * 1024;
+
+let slab = new Uint8Array(0);
+let slabUsed = 0;
+
+/**
+ * Room for a small file. Memory of its own for each of many small files would cost as much as reading them. What was handed out is
+ * never handed out again; the slab lives for as long as one of its files.
+ */
+function room(size: number): Uint8Array {
+  if (slab.byteLength - slabUsed < size) {
+    slab = new Uint8Array(SLAB);
+    slabUsed = 0;
+  }
+  const bytes = slab.subarray(slabUsed, slabUsed + size);
+  slabUsed += size;
+  return bytes;
+}
+
 /** Asks for a byte more than the file has: that it comes to its end where it should says as much as a stat, and costs nothing. */
 function readSmall(path: string | Buffer, flags: number, size: number): Uint8Array {
-  const bytes = new Uint8Array(size + 1);
+  const bytes = room(size + 1);
   let filled = 0;
   try {
     const file = openSync(path, flags);

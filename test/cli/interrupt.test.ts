@@ -18,13 +18,13 @@ for (let file = 0; file < 4; file++) {
 mkdirSync(path("small"));
 writeFileSync(path("small/a"), "a\n");
 
-/** Sends the signal as soon as the progress says that the layer is being made. */
+/** Sends the signal as soon as the progress says that files are read, which are compressed meanwhile. */
 const inTheLayer = (signal: NodeJS.Signals) => (child: ChildProcessWithoutNullStreams) => {
   let sent = false;
   let seen = "";
   child.stderr.on("data", (text) => {
     seen += text;
-    if (sent || !/"id":"layer 1\/\d+"[^\n]*"running"/.test(seen)) return;
+    if (sent || !/"id":"reading [^"]*"[^\n]*"current":[1-9]/.test(seen)) return;
     sent = true;
     child.kill(signal);
   });

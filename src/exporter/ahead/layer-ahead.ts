@@ -153,6 +153,12 @@ export class LayerAhead {
 
   /** The path in its one form, after the directories that are missing on the way. */
   #place(path: string): string {
+    // Nearly all come into a directory that is there, by the path that it was made by.
+    const slash = path.lastIndexOf("/");
+    if (this.#directories.has(path.slice(0, slash)) && isPlainName(path, slash + 1)) {
+      this.#follow(path);
+      return path;
+    }
     const { names, dots } = splitPath(path, "Cannot write a layer");
     if (dots || names.length === 0 || names.includes("..")) throw unordered(path);
     let parent = "";
@@ -212,6 +218,16 @@ export class LayerAhead {
 const emptyDirectory = (attributes: NodeAttributes): DirectoryNode => {
   return { type: "directory", ...attributes, entries: new Map(), digest: EMPTY_DIGEST };
 };
+
+/** Whether what begins there is one name that means itself. */
+function isPlainName(path: string, at: number): boolean {
+  const length = path.length - at;
+  if (length === 0 || (length <= 2 && path.endsWith("."))) return false;
+  return length < 80 && !NOT_PLAIN.test(path);
+}
+
+// What may be checked or changed when a path is taken apart.
+const NOT_PLAIN = /[\0\ud800-\udfff]/;
 
 function unordered(path: string): SlipwayError {
   return new SlipwayError("FAILED_PRECONDITION", `Cannot write a layer ahead: ${path} is not what comes next in it`);
