@@ -129,6 +129,7 @@ export {
   type PushOptions,
   type RecordedLayer,
   type SharedOperation,
+  type WritingAhead,
 } from "./exporter/index.ts";
 export {
   type AddArchiveOptions,
@@ -242,6 +243,7 @@ export {
   type TreeNode,
   type WritableSnapshot,
 } from "./snapshots/index.ts";
+export type { TarEntryType, TarHeader, TarInput } from "./tar/index.ts";
 export {
   type ArchiveSourceOptions,
   type ArchiveTargetOptions,

@@ -100,3 +100,4 @@ export type {
   TreeNode,
   WritableSnapshot,
 } from "../snapshots/index.ts";
+export type { TarEntryType, TarHeader, TarInput } from "../tar/index.ts";

@@ -117,6 +117,8 @@ export class LayerAhead {
 
   /** The layer, if it is that of this tree. */
   async finish(tree: Tree): Promise<RecordedLayer | undefined> {
+    // A snapshot of nothing has no layer.
+    if (tree.root.entries.size === 0) this.giveUp();
     if (!this.#isGivenUp) {
       try {
         const { hasher, sourceDateEpoch } = this.#options;
