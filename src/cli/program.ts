@@ -1,20 +1,37 @@
 import { Command } from "commander";
-import { addBuildCommand } from "./commands/build.ts";
-import { addCacheCommand } from "./commands/cache.ts";
-import { addCopyCommand } from "./commands/copy.ts";
-import { addDiffCommand } from "./commands/diff.ts";
-import { addGcCommand } from "./commands/gc.ts";
-import { addInspectCommand } from "./commands/inspect.ts";
-import { addLsCommand } from "./commands/ls.ts";
-import { addPullCommand } from "./commands/pull.ts";
-import { addPushCommand } from "./commands/push.ts";
-import { addRebaseCommand } from "./commands/rebase.ts";
-import { addTagsCommand } from "./commands/tags.ts";
 import type { CliContext } from "./context.ts";
 import { VERSION } from "./version.ts";
 
-/** The command line, each command in a file of its own. Parsing throws where commander would end the process. */
-export function createProgram(context: CliContext): Command {
+/** Declares a command and what it does. */
+type AddCommand = (program: Command, context: CliContext) => void;
+
+/** The commands in the order of the help. Each is loaded, with all that it needs, when it is wanted. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  build: async () => (await import("./commands/build.ts")).addBuildCommand,
+  push: async () => (await import("./commands/push.ts")).addPushCommand,
+  pull: async () => (await import("./commands/pull.ts")).addPullCommand,
+  copy: async () => (await import("./commands/copy.ts")).addCopyCommand,
+  rebase: async () => (await import("./commands/rebase.ts")).addRebaseCommand,
+  inspect: async () => (await import("./commands/inspect.ts")).addInspectCommand,
+  diff: async () => (await import("./commands/diff.ts")).addDiffCommand,
+  tags: async () => (await import("./commands/tags.ts")).addTagsCommand,
+  ls: async () => (await import("./commands/ls.ts")).addLsCommand,
+  gc: async () => (await import("./commands/gc.ts")).addGcCommand,
+  cache: async () => (await import("./commands/cache.ts")).addCacheCommand,
+};
+
+/** The commands that a command line can be about: the one that it begins with, none for the version, or else all. */
+function commandsFor(args: readonly string[]): readonly string[] {
+  const [first = ""] = args[0] === "--debug" ? args.slice(1) : args;
+  if (first === "-V" || first === "--version") return [];
+  return Object.hasOwn(COMMANDS, first) ? [first] : Object.keys(COMMANDS);
+}
+
+/**
+ * The command line, each command in a file of its own. Parsing throws where commander would end the process.
+ * @param args what it is to parse
+ */
+export async function createProgram(context: CliContext, args: readonly string[]): Promise<Command> {
   const program = new Command("slipway")
     .description("Build container images from directories: no daemon, no root, the same bytes everywhere.")
     .version(VERSION, "-V, --version", "print the version")
@@ -25,17 +42,8 @@ export function createProgram(context: CliContext): Command {
     .exitOverride()
     // Errors are printed in one place, after everything has been cleaned up.
     .configureOutput({ outputError: () => undefined });
-  addBuildCommand(program, context);
-  addPushCommand(program, context);
-  addPullCommand(program, context);
-  addCopyCommand(program, context);
-  addRebaseCommand(program, context);
-  addInspectCommand(program, context);
-  addDiffCommand(program, context);
-  addTagsCommand(program, context);
-  addLsCommand(program, context);
-  addGcCommand(program, context);
-  addCacheCommand(program, context);
+  const loaded = await Promise.all(commandsFor(args).map((name) => COMMANDS[name]?.()));
+  for (const add of loaded) add?.(program, context);
   program.addHelpText(
     "after",
     `

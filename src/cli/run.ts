@@ -16,7 +16,7 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     await withInterrupts(async (signal) => {
       const context = { stdout: createStdout(), stderr: process.stderr, env: process.env, signal };
-      const program = createProgram(context);
+      const program = await createProgram(context, args);
       program.hook("preAction", (_, command) => {
         doing = command.name();
         debug = command.optsWithGlobals().debug === true;

@@ -4,6 +4,7 @@ import type { HasherFactory } from "../hash/hasher.ts";
 import { ActiveSnapshot } from "./active.ts";
 import { HeldSnapshot, Holds } from "./held.ts";
 import { createMemoryMetadataStore } from "./memory.ts";
+import { MemoryTrees } from "./memory-trees.ts";
 import type { MetadataStore } from "./metadata.ts";
 import { NodeTable } from "./node-table.ts";
 import { TreeReader } from "./reader.ts";
@@ -54,18 +55,15 @@ class TreeSnapshotter implements Snapshotter {
   readonly #views = new Map<string, { removed: boolean }>();
   readonly #holds = new Holds();
 
-  constructor({
-    content,
-    metadata = createMemoryMetadataStore(),
-    hasher = content.hasher,
-    sources = "copy",
-  }: SnapshotterOptions) {
+  constructor({ content, metadata, hasher = content.hasher, sources = "copy" }: SnapshotterOptions) {
     this.#content = content;
     this.#hasher = hasher;
     this.#byReference = sources === "reference";
-    this.#records = new SnapshotRecords(metadata);
+    this.#records = new SnapshotRecords(metadata ?? createMemoryMetadataStore());
     this.#table = new NodeTable(hasher);
-    this.#trees = new TreeCache(new TreeStore(metadata, this.#table), this.#records);
+    // Whom nobody else can read needs no form to be read from.
+    const trees = metadata === undefined ? new MemoryTrees() : new TreeStore(metadata, this.#table);
+    this.#trees = new TreeCache(trees, this.#records);
   }
 
   async prepare(

@@ -1,6 +1,6 @@
 import type { SnapshotRecord, SnapshotRecords } from "./record.ts";
 import type { Tree } from "./tree.ts";
-import type { TreeStore } from "./tree-store.ts";
+import type { TreeKeeper } from "./tree-store.ts";
 import { packName } from "./tree-store.ts";
 
 /** Trees that are kept although nobody uses them just now. */
@@ -8,12 +8,12 @@ const KEPT_TREES = 16;
 
 /** The trees of the snapshots: read from the store when they are first needed, the last few kept. */
 export class TreeCache {
-  readonly store: TreeStore;
+  readonly store: TreeKeeper;
   readonly #records: SnapshotRecords;
   /** By snapshot id, the one used last at the end. */
   readonly #trees = new Map<number, Promise<Tree>>();
 
-  constructor(store: TreeStore, records: SnapshotRecords) {
+  constructor(store: TreeKeeper, records: SnapshotRecords) {
     this.store = store;
     this.#records = records;
   }

@@ -14,12 +14,30 @@ const PACK_SIZE = 1024 * 1024;
 /** Reads the record of a snapshot's parent. */
 export type ParentOf = (record: SnapshotRecord) => Promise<SnapshotRecord | undefined>;
 
+/** Where the trees of snapshots are. */
+export interface TreeKeeper {
+  /** @throws SlipwayError `DIGEST_MISMATCH` if a directory is missing or damaged */
+  load(record: SnapshotRecord, parentOf: ParentOf): Promise<Tree>;
+  /**
+   * @param packs in which directories need not be kept once more
+   * @returns what belongs into the record
+   */
+  save(
+    id: number,
+    tree: Tree,
+    packs: ReadonlySet<string>,
+    range: { readonly first: number; readonly end: number },
+  ): Promise<StoredTree>;
+  /** Removes what was saved of a snapshot, or only what was saved before a number. */
+  remove(id: number, before?: number): Promise<void>;
+}
+
 /**
  * Trees in a metadata store. A snapshot owns packs (`tree/<id>/<number>`) with the directories that its parents do not have,
  * each as the lines of its canonical form. So a small change writes one small record; what is shared along a chain is
  * written once; and because a parent stays as long as it has children, the packs of a removed snapshot are needed by nobody.
  */
-export class TreeStore {
+export class TreeStore implements TreeKeeper {
   readonly #metadata: MetadataStore;
   readonly #table: NodeTable;
   /** The packs in which a directory is known to be, each as `<id>/<first>`. */

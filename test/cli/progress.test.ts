@@ -6,7 +6,10 @@ import { createDisplay, type ProgressMode } from "../../src/cli/progress/display
 import type { ProgressEvent } from "../../src/progress.ts";
 
 /** A stream and a clock, and what was shown. */
-function show(mode: ProgressMode, options: { isTTY?: boolean; columns?: number; env?: Record<string, string> } = {}) {
+async function show(
+  mode: ProgressMode,
+  options: { isTTY?: boolean; columns?: number; env?: Record<string, string> } = {},
+) {
   let output = "";
   let seconds = 0;
   const stream = {
@@ -18,7 +21,7 @@ function show(mode: ProgressMode, options: { isTTY?: boolean; columns?: number; 
       return true;
     },
   };
-  const display = createDisplay(mode, stream, options.env ?? {}, "Building x", () => seconds);
+  const display = await createDisplay(mode, stream, options.env ?? {}, "Building x", () => seconds);
   return {
     display,
     tell: (event: Partial<ProgressEvent> & { id: string }, after = 0) => {
@@ -32,8 +35,8 @@ function show(mode: ProgressMode, options: { isTTY?: boolean; columns?: number; 
 const layer = { id: "layer 1", parent: "exporting layers", name: "exporting layer 1/1" };
 
 describe("plain progress", () => {
-  it("numbers steps and gives their parts, bytes and times", () => {
-    const { tell, output } = show("plain");
+  it("numbers steps and gives their parts, bytes and times", async () => {
+    const { tell, output } = await show("plain");
     tell({ id: "reading x", state: "started" });
     tell({ id: "reading x", state: "completed", current: 1200 }, 0.12);
     tell({ id: "exporting layers", state: "started" });
@@ -52,8 +55,8 @@ describe("plain progress", () => {
 `);
   });
 
-  it("tells what was cached, what failed and what was stopped", () => {
-    const { tell, output } = show("plain");
+  it("tells what was cached, what failed and what was stopped", async () => {
+    const { tell, output } = await show("plain");
     tell({ id: "a", state: "started" });
     tell({ id: "a", state: "completed", cached: true });
     tell({ id: "b", state: "started" });
@@ -63,16 +66,16 @@ describe("plain progress", () => {
     expect(output()).toBe("#1 a\n#1 CACHED\n\n#2 b\n#2 ERROR: no\\x0aspace\n\n#3 c\n#3 CANCELED\n");
   });
 
-  it("says which step it turns to where several run", () => {
-    const { tell, output } = show("plain");
+  it("says which step it turns to where several run", async () => {
+    const { tell, output } = await show("plain");
     tell({ id: "a", state: "started" });
     tell({ id: "b", state: "started" });
     tell({ id: "a", state: "completed" });
     expect(output()).toBe("#1 a\n#1 ...\n\n#2 b\n#2 ...\n\n#1 a\n#1 DONE 0.0s\n");
   });
 
-  it("speaks of a silent step after five seconds, and not of every byte", () => {
-    const { tell, output } = show("plain");
+  it("speaks of a silent step after five seconds, and not of every byte", async () => {
+    const { tell, output } = await show("plain");
     tell({ id: "a", state: "started" });
     for (let i = 1; i <= 60; i++) tell({ id: "a", current: i }, 0.125);
     expect(output()).toBe("#1 a\n#1 40 B 5.0s\n");
@@ -84,16 +87,16 @@ describe("what is good to know", () => {
     ["plain", "note: look\\x0ahere\n"],
     ["rawjson", '{"time":0,"note":"look\\nhere"}\n'],
     ["quiet", ""],
-  ])("in %s progress", (mode, text) => {
-    const { display, output } = show(mode);
+  ])("in %s progress", async (mode, text) => {
+    const { display, output } = await show(mode);
     display.note("look\nhere");
     expect(output()).toBe(text);
   });
 });
 
 describe("raw JSON progress", () => {
-  it("is one object per line, with time and error", () => {
-    const { tell, display, output } = show("rawjson");
+  it("is one object per line, with time and error", async () => {
+    const { tell, display, output } = await show("rawjson");
     tell({ id: "a", state: "started" }, 1);
     tell({ id: "a", state: "failed", error: new Error("why") }, 0.5);
     display.warn("careful");
@@ -113,9 +116,9 @@ describe("raw JSON progress", () => {
 describe("progress on a terminal", () => {
   const last = (output: string): string[] => output.slice(output.lastIndexOf("[+]")).trimEnd().split("\n");
 
-  it("has a line for each step and keeps to the width", () => {
+  it("has a line for each step and keeps to the width", async () => {
     for (const columns of [80, 40]) {
-      const { tell, display, output } = show("tty", { isTTY: true, columns, env: { NO_COLOR: "1" } });
+      const { tell, display, output } = await show("tty", { isTTY: true, columns, env: { NO_COLOR: "1" } });
       tell({ id: "exporting layers", state: "started" });
       tell({ ...layer, state: "started", name: `exporting layer 1/1 of 名前 ${"long ".repeat(30)}` });
       tell({ ...layer, name: `exporting layer 1/1 of 名前 ${"long ".repeat(30)}`, current: 64e6, total: 120e6 }, 2);
@@ -128,8 +131,8 @@ describe("progress on a terminal", () => {
     }
   });
 
-  it("tells the rate of the moment, and of the whole at the end", () => {
-    const { tell, display, output } = show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
+  it("tells the rate of the moment, and of the whole at the end", async () => {
+    const { tell, display, output } = await show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
     const rate = (): string | undefined => / ([\d.]+ [kM]B\/s)/.exec(last(output()).join("\n"))?.[1];
     tell({ id: "pushing blob", state: "started" });
     for (let second = 1; second <= 10; second++) tell({ id: "pushing blob", current: second * 1e6, total: 100e6 }, 1);
@@ -141,8 +144,8 @@ describe("progress on a terminal", () => {
     expect(rate()).toBe("5.0 MB/s");
   });
 
-  it("counts for no rate what was there when an upload is gone on with", () => {
-    const { tell, display, output } = show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
+  it("counts for no rate what was there when an upload is gone on with", async () => {
+    const { tell, display, output } = await show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
     tell({ id: "pushing blob", state: "started" });
     tell({ id: "pushing blob", current: 500e6, total: 510e6 }, 0.1);
     tell({ id: "pushing blob", state: "completed", current: 510e6 }, 10);
@@ -150,8 +153,8 @@ describe("progress on a terminal", () => {
     expect(last(output())[1]).toMatch(/510 MB {2}1\.0 MB\/s/);
   });
 
-  it("shows a part that says the same as the whole only once, and that parts stopped with the whole", () => {
-    const { tell, display, output } = show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
+  it("shows a part that says the same as the whole only once, and that parts stopped with the whole", async () => {
+    const { tell, display, output } = await show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
     tell({ id: "push", name: "pushing x", state: "started" });
     tell({ id: "push of x", parent: "push", name: "pushing x", state: "started" });
     tell({ id: "blob", parent: "push of x", name: "pushing blob", state: "started" });
@@ -166,9 +169,9 @@ describe("progress on a terminal", () => {
     expect(others).toHaveLength(1);
   });
 
-  it("has colours unless NO_COLOR is set, and says what was cached", () => {
+  it("has colours unless NO_COLOR is set, and says what was cached", async () => {
     for (const env of [{}, { NO_COLOR: "1" }]) {
-      const { tell, display, output } = show("tty", { isTTY: true, env });
+      const { tell, display, output } = await show("tty", { isTTY: true, env });
       tell({ id: "a", state: "started" });
       tell({ id: "a", state: "completed", cached: true }, 1);
       display.end();
@@ -177,20 +180,20 @@ describe("progress on a terminal", () => {
     }
   });
 
-  it("is chosen on a terminal only, and not on a dumb one", () => {
-    const isPlain = (options: Parameters<typeof show>[1]): boolean => {
-      const { tell, display, output } = show("auto", options);
+  it("is chosen on a terminal only, and not on a dumb one", async () => {
+    const isPlain = async (options: Parameters<typeof show>[1]): Promise<boolean> => {
+      const { tell, display, output } = await show("auto", options);
       tell({ id: "a", state: "started" });
       display.end();
       return output().includes("#1 ");
     };
-    expect(isPlain({ isTTY: true })).toBe(false);
-    expect(isPlain({ isTTY: false })).toBe(true);
-    expect(isPlain({ isTTY: true, env: { TERM: "dumb" } })).toBe(true);
+    expect(await isPlain({ isTTY: true })).toBe(false);
+    expect(await isPlain({ isTTY: false })).toBe(true);
+    expect(await isPlain({ isTTY: true, env: { TERM: "dumb" } })).toBe(true);
   });
 
-  it("lets steps that are over give way where there are too many", () => {
-    const { tell, output } = show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
+  it("lets steps that are over give way where there are too many", async () => {
+    const { tell, output } = await show("tty", { isTTY: true, env: { NO_COLOR: "1" } });
     for (let i = 0; i < 50; i++) {
       tell({ id: `step ${i}`, state: "started" }, 1);
       if (i % 2 === 0) tell({ id: `step ${i}`, state: "completed" }, 1);

@@ -24,7 +24,7 @@ async function buildCommand(directory: string, flags: BuildFlags, context: CliCo
   const { stdout, stderr, env, signal } = context;
   const plan = planBuild(directory, flags, context);
   const title = printable(`Building ${plan.names[0] ?? directory}`);
-  const display = createDisplay(plan.progress, stderr, env, title);
+  const display = await createDisplay(plan.progress, stderr, env, title);
   let result: Awaited<ReturnType<typeof runBuild>>;
   try {
     result = await runBuild(plan, {

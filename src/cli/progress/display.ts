@@ -2,7 +2,6 @@ import type { ProgressListener } from "../../index.ts";
 import { createStyle, wantsColours } from "../style.ts";
 import { createPlainDisplay } from "./plain.ts";
 import { createJsonDisplay } from "./rawjson.ts";
-import { createTerminalDisplay } from "./terminal.ts";
 
 /** How progress is shown. */
 export type ProgressMode = "auto" | "plain" | "tty" | "rawjson" | "quiet";
@@ -30,13 +29,13 @@ export interface ProgressDisplay {
 export const monotonicSeconds = (): number => performance.now() / 1000;
 
 /** The display of a mode; `auto` is `tty` on a terminal that can move its cursor, and `plain` elsewhere. */
-export function createDisplay(
+export async function createDisplay(
   mode: ProgressMode,
   stream: DisplayStream,
   env: Readonly<Record<string, string | undefined>>,
   title: string,
   now: () => number = monotonicSeconds,
-): ProgressDisplay {
+): Promise<ProgressDisplay> {
   const style = createStyle(wantsColours(stream, env));
   switch (mode) {
     case "quiet":
@@ -51,12 +50,20 @@ export function createDisplay(
     case "plain":
       return createPlainDisplay(stream, style, now);
     case "tty":
-      return createTerminalDisplay(stream, style, title, now);
+      return await terminalDisplay(stream, style, title, now);
     case "auto":
       return stream.isTTY === true && env.TERM !== "dumb"
-        ? createTerminalDisplay(stream, style, title, now)
+        ? await terminalDisplay(stream, style, title, now)
         : createPlainDisplay(stream, style, now);
   }
+}
+
+/** Loaded where it is used: what moves a cursor is more than all of a small command. */
+async function terminalDisplay(
+  ...args: Parameters<typeof import("./terminal.ts").createTerminalDisplay>
+): Promise<ProgressDisplay> {
+  const { createTerminalDisplay } = await import("./terminal.ts");
+  return createTerminalDisplay(...args);
 }
 
 /** One line for a warning. */

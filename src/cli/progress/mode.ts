@@ -37,7 +37,7 @@ export async function withDisplay<T>(
   { stderr, env }: Pick<CliContext, "stderr" | "env">,
   work: (display: ProgressDisplay) => Promise<T>,
 ): Promise<T> {
-  const display = createDisplay(mode, stderr, env, printable(title));
+  const display = await createDisplay(mode, stderr, env, printable(title));
   try {
     return await work(display);
   } finally {
