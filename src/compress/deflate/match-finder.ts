@@ -18,8 +18,8 @@ const MASK = RING - 1;
 /** Largest piece that may be indexed at once. */
 export const MOST_INDEXED: number = RING - WINDOW_SIZE - LOOKAHEAD - 8;
 
-/** No position, and further away than any. */
-const NONE = -1;
+/** No position, and further away from any than a match may be. */
+const NONE = -RING;
 
 /** A match of three bytes further away than this takes more bits than three literals. */
 const SHORT_DISTANCE = 4096;
