@@ -128,7 +128,7 @@ export class MatchFinder {
   find(at: number, first: number, longerThan: number, depth: number, nice: number): number {
     const previous = this.#previous;
     const view = this.#view;
-    const low = at > WINDOW_SIZE ? at - WINDOW_SIZE : 0;
+    const low = Math.max(at - WINDOW_SIZE, 0);
     const rest = this.#end - at;
     const most = rest < MAX_MATCH ? rest : MAX_MATCH;
     let best = longerThan;

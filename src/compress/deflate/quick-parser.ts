@@ -68,7 +68,7 @@ export class QuickParser implements Parser {
       const most = rest < MAX_MATCH ? rest : MAX_MATCH;
       let length = matchLength(view, candidate, at, 4, most);
       if (length < nice) {
-        const low = at > WINDOW_SIZE ? at - WINDOW_SIZE : 0;
+        const low = Math.max(at - WINDOW_SIZE, 0);
         let other = (previous[(at + length - 3) & mask] as number) - length + 3;
         if (other < candidate && other >= low && view.getInt32(other, true) === word) {
           let longer = matchLength(view, other, at, 4, most);
