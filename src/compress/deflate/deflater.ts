@@ -6,6 +6,7 @@ import { LazyParser } from "./lazy-parser.ts";
 import { LOOKAHEAD } from "./match-finder.ts";
 import type { Parser } from "./parser.ts";
 import { type DeflateLevel, PRESETS, type Preset } from "./presets.ts";
+import { QuickParser } from "./quick-parser.ts";
 import { Sequences } from "./sequences.ts";
 import { Statistics } from "./statistics.ts";
 
@@ -31,6 +32,17 @@ export function createBlockDeflater(level: DeflateLevel): BlockDeflater {
 /** A block of the format is ended at so many sequences, which bounds the memory that they take. */
 const MOST_SEQUENCES = 65536;
 
+function parserOf(preset: Preset): Parser {
+  switch (preset.parser) {
+    case "fast":
+      return new FastParser(preset);
+    case "quick":
+      return new QuickParser(preset);
+    case "lazy":
+      return new LazyParser(preset);
+  }
+}
+
 class Deflater implements BlockDeflater {
   readonly #preset: Preset;
   readonly #parser: Parser;
@@ -48,7 +60,7 @@ class Deflater implements BlockDeflater {
   constructor(preset: Preset) {
     this.#preset = preset;
     this.#detector = new IncompressibleDetector(this.#splitter, preset.piece);
-    this.#parser = preset.parser === "fast" ? new FastParser(preset) : new LazyParser(preset);
+    this.#parser = parserOf(preset);
     // Each match takes three bytes at least.
     this.#sequences = new Sequences(MOST_SEQUENCES + Math.ceil(preset.piece / 3) + 2);
   }

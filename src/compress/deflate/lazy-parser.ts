@@ -53,7 +53,7 @@ export class LazyParser implements Parser {
     while (at < until) {
       const candidate = previous[at & mask] as number;
       let match = 0;
-      if (candidate >= 0 && at - candidate <= WINDOW_SIZE && at <= last) {
+      if (at - candidate <= WINDOW_SIZE && at <= last) {
         match = finder.find(at, candidate, 3, depth, nice);
       }
       if (match === 0 && short) match = finder.findShort(at);
@@ -66,7 +66,7 @@ export class LazyParser implements Parser {
       // What lies further behind the piece than a match reaches has not been indexed.
       while (length < lazy && at < last && at < until) {
         const after = previous[(at + 1) & mask] as number;
-        if (after < 0 || at + 1 - after > WINDOW_SIZE) break;
+        if (at + 1 - after > WINDOW_SIZE) break;
         const next = finder.find(at + 1, after, length > 4 ? length - 1 : 3, lazyDepth, nice);
         const gained = (next >>> 16) - length;
         if (gained < 0 || 4 * gained + Math.clz32(next & 0xffff) - Math.clz32(match & 0xffff) <= 2) break;

@@ -18,8 +18,8 @@ const MASK = RING - 1;
 /** Largest piece that may be indexed at once. */
 export const MOST_INDEXED: number = RING - WINDOW_SIZE - LOOKAHEAD - 8;
 
-/** No position, and further away than any. */
-const NONE = -1;
+/** No position, and further away from any than a match may be. */
+const NONE = -RING;
 
 /** A match of three bytes further away than this takes more bits than three literals. */
 const SHORT_DISTANCE = 4096;
@@ -128,7 +128,7 @@ export class MatchFinder {
   find(at: number, first: number, longerThan: number, depth: number, nice: number): number {
     const previous = this.#previous;
     const view = this.#view;
-    const low = at > WINDOW_SIZE ? at - WINDOW_SIZE : 0;
+    const low = Math.max(at - WINDOW_SIZE, 0);
     const rest = this.#end - at;
     const most = rest < MAX_MATCH ? rest : MAX_MATCH;
     let best = longerThan;

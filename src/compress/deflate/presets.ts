@@ -31,12 +31,21 @@ export interface ChainPreset extends BlockPreset {
   readonly short: boolean;
 }
 
-export type Preset = FastPreset | ChainPreset;
+/** Of the parser that looks at a few candidates without a loop. */
+export interface QuickPreset extends BlockPreset {
+  readonly parser: "quick";
+  /** A match of this length is taken at once. */
+  readonly nice: number;
+  /** Matches shorter than this are given up for a longer one at the next position. */
+  readonly lazy: number;
+}
+
+export type Preset = FastPreset | QuickPreset | ChainPreset;
 
 /** Measured trade-offs, see the README of this folder. */
 export const PRESETS: Readonly<Record<DeflateLevel, Preset>> = {
   1: { parser: "fast", acceleration: 6, stride: 5, piece: 16384, split: 1000 },
-  2: { parser: "lazy", depth: 2, nice: 24, lazy: 0, short: false, piece: 8192, split: 800 },
+  2: { parser: "quick", nice: 32, lazy: 24, piece: 8192, split: 800 },
   3: { parser: "lazy", depth: 4, nice: 32, lazy: 0, short: false, piece: 8192, split: 600 },
   4: { parser: "lazy", depth: 4, nice: 32, lazy: 6, short: false, piece: 8192, split: 500 },
   5: { parser: "lazy", depth: 5, nice: 32, lazy: 10, short: false, piece: 8192, split: 500 },
