@@ -1,7 +1,8 @@
 import { SlipwayError } from "../errors.ts";
 import type { OperationOptions } from "../progress.ts";
 import { changeAttributes, changeXattr, DEFAULT_ATTRIBUTES } from "./attributes.ts";
-import { type ContentTarget, storeContent } from "./file-content.ts";
+import { adopterOf, type ContentTarget, storeContent } from "./file-content.ts";
+import type { KnownDirectory } from "./known-directory.ts";
 import { fileNode, type Leaf, specialNode, symlinkNode } from "./node.ts";
 import { checkTarget } from "./path.ts";
 import { TreeReader } from "./reader.ts";
@@ -77,6 +78,17 @@ export class TreeWriter extends TreeReader implements WritableSnapshot {
       if (target.entry?.type === "directory") return;
     }
     throw alreadyThere(place, doing);
+  }
+
+  async putDirectory(path: string, directory: KnownDirectory): Promise<boolean> {
+    const doing = `Cannot make the directory ${path}`;
+    const adopt = adopterOf(this.#target);
+    if (adopt === undefined) return false;
+    const working = await this.working();
+    const place = working.resolve(path, { follow: "never" }, doing);
+    if (place.entry !== undefined || place.parents.length === 0) throw alreadyThere(place, doing);
+    working.createKnown(place, directory, adopt);
+    return true;
   }
 
   async symlink(target: string, path: string, options?: AttributeOptions): Promise<void> {
@@ -284,4 +296,17 @@ function deviceNumber(value: number | undefined, what: string, doing: string): n
   const number = value ?? 0;
   if (Number.isSafeInteger(number) && number >= 0) return number;
   throw new SlipwayError("INVALID_ARGUMENT", `${doing}: the ${what} number ${number} is not a whole number from 0 on`);
+}
+
+/**
+ * Makes a directory of which the digest is known already, with all that is in it. Nothing of it is looked at before somebody wants it.
+ * @returns false if nothing was made, since the snapshot cannot do that or copies the contents of files: it is to be made entry by entry
+ * @throws SlipwayError `ALREADY_EXISTS`
+ */
+export async function putKnownDirectory(
+  work: WritableSnapshot,
+  path: string,
+  directory: KnownDirectory,
+): Promise<boolean> {
+  return work instanceof TreeWriter && (await work.putDirectory(path, directory));
 }
