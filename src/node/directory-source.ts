@@ -10,6 +10,7 @@ import { DirectoryAdder } from "./directory-adder.ts";
 import { type HostEntry, walkDirectory } from "./directory-walk.ts";
 import { hostError } from "./host-error.ts";
 import { StatCache } from "./stat-cache/stat-cache.ts";
+import { type TreeForm, treeForm } from "./stat-cache/whole.ts";
 import { type ProgramRunner, readXattrs, type XattrsByPath } from "./xattrs.ts";
 
 /** How a directory is read. */
@@ -63,29 +64,43 @@ export async function addDirectoryBy(
   const root = await rootOf(hostDirectory, options.followRoot ?? true);
   const name = `reading ${hostDirectory}`;
   const { filter, onWarning } = options;
-  const statCache = await openStatCache(root, options);
+  const form = formOf(options);
+  const statCache = await openStatCache(root, options, form);
   let counts = { files: 0, unread: 0 };
-  const added = await addTree(work, options, { name, ordered: true, filtered: true }, async (adder) => {
-    const walk = walkDirectory(root, filter, (path, names) => statCache?.list(path, names));
-    const directory = new DirectoryAdder(adder, statCache);
-    const xattrs = xattrsOf(root, options, adder.signal, run);
-    for await (const entry of withXattrs(walk, xattrs, (found) => directory.setXattrs(found))) {
-      await directory.add(entry);
-    }
+  let complete = true;
+  // What is taken by its record comes last.
+  const ordered = statCache?.isEmpty ?? true;
+  const added = await addTree(work, options, { name, ordered, filtered: true }, async (adder) => {
+    const directory = new DirectoryAdder(adder, statCache && { cache: statCache, form });
+    const xattrs = new XattrReading(root, options, adder.signal, statCache?.knowsAll === true, run);
+    const held = new HeldEntries(directory, xattrs);
+    await walkDirectory(root, filter, statCache, (entry) => held.add(entry));
+    await held.release();
+    await directory.finish();
+    complete = xattrs.complete;
     counts = { files: directory.files, unread: directory.unread };
   });
-  await statCache?.save().catch((error: unknown) => onWarning?.(`the next build reads all files again: ${why(error)}`));
+  await statCache
+    ?.save(complete)
+    .catch((error: unknown) => onWarning?.(`the next build reads all files again: ${why(error)}`));
   return { ...added, ...counts };
+}
+
+/** How entries are taken, where that can be told from the options. */
+function formOf(options: AddDirectoryOptions): TreeForm | undefined {
+  const { xattrs = true } = options;
+  return typeof xattrs === "boolean" ? treeForm(options, xattrs) : undefined;
 }
 
 /** What cannot be read there is no reason not to read the directory. */
 async function openStatCache(
   root: string,
   { statCache, onWarning }: AddDirectoryOptions,
+  form: TreeForm | undefined,
 ): Promise<StatCache | undefined> {
   if (statCache === undefined) return undefined;
   try {
-    return await StatCache.open(statCache, root);
+    return await StatCache.open(statCache, root, form);
   } catch (error) {
     onWarning?.(`all files are read: ${why(error)}`);
     return undefined;
@@ -94,51 +109,112 @@ async function openStatCache(
 
 const why = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-async function xattrsOf(
-  root: string,
-  { xattrs: wanted = true, onWarning }: AddDirectoryOptions,
-  signal: AbortSignal,
-  run: ProgramRunner | undefined,
-): Promise<XattrsByPath> {
-  if (wanted === false) return new Map();
-  return await readXattrs(root, { filter: wanted === true ? isPortableXattr : wanted, onWarning, signal, run });
+/** Entries of which the attributes are asked for by name; for more of them the whole tree is read. */
+const ASKED_BY_NAME = 256;
+
+/** Reads extended attributes: of all entries at once beside the walk, or, where most are recorded, of the others in the end. */
+class XattrReading {
+  readonly #root: string;
+  readonly #options: AddDirectoryOptions;
+  readonly #signal: AbortSignal;
+  readonly #run: ProgramRunner | undefined;
+  readonly #areRecorded: boolean;
+  readonly #unknown: string[] = [];
+  #all: Promise<XattrsByPath> | undefined;
+  /** None could not be read so far. */
+  complete = true;
+  /** What there is to know is known. */
+  isOver = false;
+
+  constructor(
+    root: string,
+    options: AddDirectoryOptions,
+    signal: AbortSignal,
+    areRecorded: boolean,
+    run: ProgramRunner | undefined,
+  ) {
+    this.#root = root;
+    this.#options = options;
+    this.#signal = signal;
+    this.#areRecorded = areRecorded;
+    this.#run = run;
+    if (options.xattrs === false) this.isOver = true;
+    else if (!areRecorded) this.#readAll();
+  }
+
+  /** Notes an entry. @returns whether its attributes are known without reading them */
+  note({ path, recorded, whole }: HostEntry): boolean {
+    if (this.#options.xattrs === false) return true;
+    if (whole !== undefined || (this.#areRecorded && recorded !== undefined)) return true;
+    if (this.#all === undefined && this.#unknown.push(path) > ASKED_BY_NAME) this.#readAll();
+    return false;
+  }
+
+  /** The attributes of what was noted and is not recorded. */
+  async found(): Promise<XattrsByPath> {
+    if (this.#options.xattrs === false) return new Map();
+    if (this.#all !== undefined) return await this.#all;
+    return this.#unknown.length === 0 ? new Map() : await this.#read(this.#unknown);
+  }
+
+  /** Entries that come later are to be known, too. */
+  readRest(): void {
+    if (this.#all === undefined) this.#readAll();
+  }
+
+  #readAll(): void {
+    const end = (): void => {
+      this.isOver = true;
+    };
+    this.#all = this.#read(undefined);
+    // Who waits for it hears of its failure; if the walk fails first, nobody waits.
+    this.#all.then(end, end);
+  }
+
+  async #read(paths: readonly string[] | undefined): Promise<XattrsByPath> {
+    const { xattrs = true, onWarning } = this.#options;
+    return await readXattrs(this.#root, {
+      filter: typeof xattrs === "boolean" ? isPortableXattr : xattrs,
+      paths,
+      onWarning: (message) => {
+        this.complete = false;
+        onWarning?.(message);
+      },
+      signal: this.#signal,
+      run: this.#run,
+    });
+  }
 }
 
 /** Entries that are held, some 20 MB of them, while another program still reads their attributes. */
 const AHEAD = 32 * 1024;
 
-/** The entries, once the extended attributes are known: the directory is walked while they are read. */
-async function* withXattrs(
-  walk: AsyncIterable<HostEntry>,
-  reading: Promise<XattrsByPath>,
-  known: (xattrs: XattrsByPath) => void,
-): AsyncGenerator<HostEntry, void, undefined> {
-  let isRead = false;
-  // Who waits for it hears of its failure; if the walk fails first, nobody waits.
-  reading.then(
-    () => {
-      isRead = true;
-    },
-    () => {
-      isRead = true;
-    },
-  );
-  let ahead: HostEntry[] | undefined = [];
-  const release = async (held: readonly HostEntry[]): Promise<readonly HostEntry[]> => {
-    known(await reading);
-    return held;
-  };
-  for await (const entry of walk) {
-    if (ahead === undefined) {
-      yield entry;
-      continue;
-    }
-    ahead.push(entry);
-    if (!isRead && ahead.length < AHEAD) continue;
-    yield* await release(ahead);
-    ahead = undefined;
+/** Hands entries on, from the first one whose extended attributes are not known on when they are. */
+class HeldEntries {
+  readonly #directory: DirectoryAdder;
+  readonly #xattrs: XattrReading;
+  #held: HostEntry[] = [];
+  #isReleased = false;
+
+  constructor(directory: DirectoryAdder, xattrs: XattrReading) {
+    this.#directory = directory;
+    this.#xattrs = xattrs;
   }
-  if (ahead !== undefined) yield* await release(ahead);
+
+  add(entry: HostEntry): Promise<void> | void {
+    if (this.#isReleased || (this.#xattrs.note(entry) && this.#held.length === 0)) return this.#directory.add(entry);
+    this.#held.push(entry);
+    if (this.#held.length >= AHEAD) this.#xattrs.readRest();
+    if (this.#xattrs.isOver || this.#held.length >= AHEAD) return this.release();
+  }
+
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    this.#directory.setXattrs(await this.#xattrs.found());
+    this.#isReleased = true;
+    for (const entry of this.#held) await this.#directory.add(entry);
+    this.#held = [];
+  }
 }
 
 async function rootOf(directory: string, follow: boolean): Promise<string> {

@@ -4,6 +4,9 @@ import { compareBytes } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { SourceFilter } from "../frontend/sources/options.ts";
 import { errnoOf, hostError } from "./host-error.ts";
+import { isDirectoryAt } from "./stat-cache/file-stat.ts";
+import type { RecordedFile } from "./stat-cache/part.ts";
+import { type KnownFiles, type StatCache, sameNames } from "./stat-cache/stat-cache.ts";
 
 /** One entry of a real directory. */
 export interface HostEntry {
@@ -14,7 +17,12 @@ export interface HostEntry {
   /** Path of the directory that it is in, empty for the one that is walked. */
   readonly parent: string;
   readonly name: string;
-  readonly stats: BigIntStats;
+  /** Undefined: as it is recorded. */
+  readonly stats: BigIntStats | undefined;
+  /** What is recorded of it, if it is as it was then. */
+  readonly recorded: RecordedFile | undefined;
+  /** It is a directory in which all is as it was recorded, and stands for all of it. */
+  readonly whole: KnownFiles | undefined;
 }
 
 /** A directory that is being walked. */
@@ -23,8 +31,12 @@ interface OpenDirectory {
   readonly path: string;
   readonly names: readonly string[];
   next: number;
-  /** Itself, if the filter left it out and nothing in it has come yet. */
+  /** Itself, if nothing in it has come yet and it comes before that: the filter left it out, or it may turn out to be as it was recorded. */
   entry: HostEntry | undefined;
+  /** What is recorded of it. */
+  readonly known: KnownFiles | undefined;
+  /** All in it was as recorded so far, and has not been handed out. */
+  intact: boolean;
 }
 
 /** What U+FFFD is in UTF-8: Deno puts it in place of bytes that are not. */
@@ -38,46 +50,100 @@ const PLAIN = /^[^\ud800-\uffff]*$/;
 
 /**
  * All entries of a directory in the order of a layer: bytewise by path with `/` lowest, whatever order the host has them in.
- * A directory that the filter leaves out comes all the same, before the first entry in it that is taken.
- * @param onListing told all names of each directory that is looked into
+ * A directory that the filter leaves out comes all the same, before the first entry in it that is taken. One in which all is taken and
+ * as it is recorded comes after all of it was looked at, and stands for it.
+ * @param statCache is told all names of each directory that is looked into
+ * @param take is given the entries; the next one comes when it is done
  * @throws SlipwayError `INVALID_PATH` for a name that is not UTF-8, `PERMISSION_DENIED`, `NOT_FOUND`, `IO`
  */
-export async function* walkDirectory(
+export async function walkDirectory(
   root: string,
-  filter: SourceFilter = () => true,
-  onListing?: (path: string, names: readonly string[]) => void,
-): AsyncGenerator<HostEntry, void, undefined> {
-  const open = (hostPath: string, path: string, entry: HostEntry | undefined): OpenDirectory => {
+  filter: SourceFilter | undefined,
+  statCache: StatCache | undefined,
+  take: (entry: HostEntry) => void | Promise<void>,
+): Promise<void> {
+  const open = (hostPath: string, path: string): OpenDirectory => {
     const names = namesOf(hostPath);
-    onListing?.(path, names);
-    return { hostPath, path, names, next: 0, entry };
+    const known = statCache?.list(path, names);
+    return { hostPath, path, names, next: 0, entry: undefined, known, intact: false };
   };
-  const stack = [open(root, "", undefined)];
+  const stack = [open(root, "")];
+  /** Hands out an entry, before it what is above it and was held back. */
+  const emit = async (entry: HostEntry): Promise<void> => {
+    for (const parent of stack) {
+      if (parent.entry === undefined || parent.intact) continue;
+      const held = parent.entry;
+      parent.entry = undefined;
+      const taken = take(held);
+      if (taken !== undefined) await taken;
+    }
+    const taken = take(entry);
+    if (taken !== undefined) await taken;
+  };
+  /** Hands out what was held back, since something in the last directory is not as it was recorded. */
+  const breakUp = async (): Promise<void> => {
+    for (const directory of stack) {
+      if (!directory.intact || directory.known === undefined) continue;
+      directory.intact = false;
+      // The last one is what is looked at now, or stands in the stack itself.
+      const before = directory.known.names.slice(0, directory.next - 1);
+      for (const [at, name] of before.entries())
+        await emit(recordedEntry(directory, directory.known, name, at, statCache));
+    }
+  };
   let calls = 0;
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const name = top.names[top.next++];
     if (name === undefined) {
       stack.pop();
+      const { entry, known } = top;
+      if (top.intact && entry !== undefined && stack.at(-1)?.intact === false) await emit({ ...entry, whole: known });
       continue;
     }
     const hostPath = top.hostPath.endsWith("/") ? top.hostPath + name : `${top.hostPath}/${name}`;
     const path = top.path === "" ? name : `${top.path}/${name}`;
     if (++calls % CALLS_AT_ONCE === 0) await othersTurn();
     const stats = statOf(hostPath, name);
-    const entry = { hostPath, path, parent: top.path, name, stats };
+    const at = top.known === undefined ? undefined : statCache?.find(top.known, name, stats);
+    const recorded = at === undefined ? undefined : top.known?.files[at];
     const isDirectory = stats.isDirectory();
-    const taken = filter(path, isDirectory);
-    if (taken === true) {
-      for (const parent of stack) {
-        if (parent.entry !== undefined) yield parent.entry;
-        parent.entry = undefined;
-      }
-      yield entry;
+    const taken = filter === undefined ? true : filter(path, isDirectory);
+    const isAsBefore = recorded !== undefined && taken === true;
+    if (top.intact && isAsBefore && !isDirectory) continue;
+    const entry = { hostPath, path, parent: top.path, name, stats, recorded, whole: undefined };
+    const child = isDirectory && taken !== "skip-tree" ? open(hostPath, path) : undefined;
+    if (child?.known?.whole !== undefined && isAsBefore && sameNames(child.known.names, child.names)) {
+      child.intact = true;
+      child.entry = entry;
+    } else {
+      if (top.intact) await breakUp();
+      if (taken === true) await emit(entry);
+      else if (child !== undefined) child.entry = entry;
     }
-    if (isDirectory && taken !== "skip-tree") {
-      stack.push(open(hostPath, path, taken ? undefined : entry));
-    }
+    if (child !== undefined) stack.push(child);
   }
+}
+
+/** An entry of a directory by what is recorded of it. */
+export function recordedEntry(
+  { hostPath, path }: { readonly hostPath: string; readonly path: string },
+  known: KnownFiles,
+  name: string,
+  at: number,
+  statCache: StatCache | undefined,
+): HostEntry {
+  const recorded = known.files[at];
+  const below = path === "" ? name : `${path}/${name}`;
+  const isDirectory = recorded !== undefined && isDirectoryAt(recorded.words, recorded.at);
+  return {
+    hostPath: `${hostPath}/${name}`,
+    path: below,
+    parent: path,
+    name,
+    stats: undefined,
+    recorded,
+    whole: isDirectory ? statCache?.known(below) : undefined,
+  };
 }
 
 /** The names in a directory, in bytewise order. */

@@ -9,6 +9,8 @@ import { isGranted } from "./permission.ts";
 export interface ReadXattrsOptions {
   /** Which are kept, by name. Default {@link isPortableXattr}. */
   readonly filter?: ((name: string) => boolean) | undefined;
+  /** Only those of these, by their paths in the directory. Default: of all that is in it. */
+  readonly paths?: readonly string[] | undefined;
   /** Called with a sentence if some or all cannot be read. */
   readonly onWarning?: ((message: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -55,7 +57,10 @@ export async function readXattrs(directory: string, options: ReadXattrsOptions =
   const { signal, onWarning, program = "getfattr", run = runByNode } = options;
   signal?.throwIfAborted();
   const parser = new GetfattrParser(directory, options.filter ?? isPortableXattr);
-  const args = ["-R", "-h", "-P", "-d", "-m", "-", "-e", "hex", "--absolute-names", "--", directory];
+  const base = directory.endsWith("/") ? directory : `${directory}/`;
+  const what =
+    options.paths === undefined ? ["-R", "--", directory] : ["--", ...options.paths.map((path) => base + path)];
+  const args = ["-h", "-P", "-d", "-m", "-", "-e", "hex", "--absolute-names", ...what];
   const failed = await run(program, args, (text) => parser.push(text), signal).then(complaintOf, (error: unknown) => {
     signal?.throwIfAborted();
     if (error instanceof SlipwayError && error.code !== "PERMISSION_DENIED") throw error;

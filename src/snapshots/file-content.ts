@@ -71,6 +71,11 @@ function adoptAtOnce(
   return read === undefined || read instanceof Uint8Array ? read && hashed(read) : read.then(hashed);
 }
 
+/** How sources are adopted where they are taken by reference; undefined where they are copied. */
+export function adopterOf({ content, byReference }: ContentTarget): ((source: KnownSource) => void) | undefined {
+  return byReference && adopts(content) ? (source) => content.adopt(source.digest, source) : undefined;
+}
+
 async function storeStreaming(
   target: ContentTarget,
   content: FileContent,

@@ -1,6 +1,7 @@
 import { SlipwayError } from "../errors.ts";
 import { compareNames } from "../tar/names.ts";
 import { attributesOf, DEFAULT_ATTRIBUTES, sameAttributes } from "./attributes.ts";
+import { type Adopt, type KnownDirectory, knownDirectoryNode } from "./known-directory.ts";
 import { LinkIndex } from "./link-index.ts";
 import { type Leaf, withAttributes, withInode } from "./node.ts";
 import type { NodeTable } from "./node-table.ts";
@@ -92,6 +93,11 @@ export class WorkingTree {
   /** Puts a new node where nothing is. Directories missing on the way are made. */
   create(place: Place<AnyDirectory>, node: Leaf | WorkDirectory): void {
     this.#touch(place.parents).entries.set(place.name, node);
+  }
+
+  /** Puts a directory that is known by its digest where nothing is. */
+  createKnown(place: Place<AnyDirectory>, directory: KnownDirectory, adopt: Adopt): void {
+    this.#touch(place.parents).entries.set(place.name, knownDirectoryNode(directory, adopt, this.#table));
   }
 
   /** Puts another leaf in the place of one: at all its names, if it is linked. */

@@ -1,7 +1,8 @@
 import { SlipwayError } from "../errors.ts";
 import type { OperationOptions } from "../progress.ts";
 import { changeAttributes, changeXattr, DEFAULT_ATTRIBUTES } from "./attributes.ts";
-import { type ContentTarget, storeContent } from "./file-content.ts";
+import { adopterOf, type ContentTarget, storeContent } from "./file-content.ts";
+import type { KnownDirectory } from "./known-directory.ts";
 import { fileNode, type Leaf, specialNode, symlinkNode } from "./node.ts";
 import { checkTarget } from "./path.ts";
 import { TreeReader } from "./reader.ts";
@@ -24,7 +25,7 @@ export interface WritableState {
  * filesystem, but that nothing changes which was not asked for: making or removing an entry leaves the directory's mtime as it
  * is (nothing here reads the clock), and a change of owner or content leaves the setuid and setgid bits.
  */
-export class TreeWriter extends TreeReader implements WritableSnapshot {
+export class TreeWriter extends TreeReader implements WritableSnapshot, PutsDirectories {
   readonly key: string;
   readonly #state: WritableState;
   readonly #target: ContentTarget;
@@ -77,6 +78,17 @@ export class TreeWriter extends TreeReader implements WritableSnapshot {
       if (target.entry?.type === "directory") return;
     }
     throw alreadyThere(place, doing);
+  }
+
+  async putDirectory(path: string, directory: KnownDirectory): Promise<boolean> {
+    const doing = `Cannot make the directory ${path}`;
+    const adopt = adopterOf(this.#target);
+    if (adopt === undefined) return false;
+    const working = await this.working();
+    const place = working.resolve(path, { follow: "never" }, doing);
+    if (place.entry !== undefined || place.parents.length === 0) throw alreadyThere(place, doing);
+    working.createKnown(place, directory, adopt);
+    return true;
   }
 
   async symlink(target: string, path: string, options?: AttributeOptions): Promise<void> {
@@ -285,3 +297,24 @@ function deviceNumber(value: number | undefined, what: string, doing: string): n
   if (Number.isSafeInteger(number) && number >= 0) return number;
   throw new SlipwayError("INVALID_ARGUMENT", `${doing}: the ${what} number ${number} is not a whole number from 0 on`);
 }
+
+/**
+ * Makes a directory of which the digest is known already, with all that is in it. Nothing of it is looked at before somebody wants it.
+ * @returns false if nothing was made, since the snapshot cannot do that or copies the contents of files: it is to be made entry by entry
+ * @throws SlipwayError `ALREADY_EXISTS`
+ */
+export async function putKnownDirectory(
+  work: WritableSnapshot,
+  path: string,
+  directory: KnownDirectory,
+): Promise<boolean> {
+  return putsDirectories(work) && (await work.putDirectory(path, directory));
+}
+
+/** A snapshot that can take in a {@link KnownDirectory}. */
+interface PutsDirectories {
+  /** @returns false if it cannot take this one */
+  putDirectory(path: string, directory: KnownDirectory): Promise<boolean>;
+}
+
+const putsDirectories = (work: WritableSnapshot): work is WritableSnapshot & PutsDirectories => "putDirectory" in work;

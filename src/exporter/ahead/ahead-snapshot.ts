@@ -1,6 +1,7 @@
 import type { ByteRange } from "../../bytes.ts";
 import type { OperationOptions } from "../../progress.ts";
 import { changeAttributes, DEFAULT_ATTRIBUTES } from "../../snapshots/attributes.ts";
+import type { KnownDirectory } from "../../snapshots/known-directory.ts";
 import { specialNode, symlinkNode } from "../../snapshots/node.ts";
 import type {
   AttributeOptions,
@@ -10,6 +11,7 @@ import type {
   WritableSnapshot,
 } from "../../snapshots/snapshotter.ts";
 import type { NodeAttributes, SpecialNode, Tree } from "../../snapshots/tree.ts";
+import { putKnownDirectory } from "../../snapshots/writable.ts";
 import type { LayerAhead } from "./layer-ahead.ts";
 
 /** A snapshot whose entries go to a layer, too, while they are made. Whatever else is done to it ends that layer. */
@@ -48,6 +50,12 @@ export class AheadSnapshot implements WritableSnapshot {
     this.#layer.announceDirectory(path, attributes, options.recursive === true);
     await this.#work.mkdir(path, options);
     await this.#layer.room();
+  }
+
+  /** A directory whose digest is known: its files are not read, and it may be in a layer already. */
+  async putDirectory(path: string, directory: KnownDirectory): Promise<boolean> {
+    this.#layer.giveUp();
+    return await putKnownDirectory(this.#work, path, directory);
   }
 
   async symlink(target: string, path: string, options?: AttributeOptions): Promise<void> {

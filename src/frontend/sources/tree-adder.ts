@@ -5,11 +5,13 @@ import { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "../../error
 import type { Digest } from "../../oci/digest.ts";
 import { type ProgressEvent, runStep, type StepReporter } from "../../progress.ts";
 import { DEFAULT_ATTRIBUTES } from "../../snapshots/attributes.ts";
+import type { KnownDirectory } from "../../snapshots/known-directory.ts";
 import { type Leaf, specialNode, symlinkNode } from "../../snapshots/node.ts";
 import { joinPath, splitPath } from "../../snapshots/path.ts";
 import { pathOf, resolve } from "../../snapshots/resolve.ts";
 import type { FileContent, KnownSource, WritableSnapshot } from "../../snapshots/snapshotter.ts";
 import type { DirectoryNode, NodeAttributes } from "../../snapshots/tree.ts";
+import { putKnownDirectory } from "../../snapshots/writable.ts";
 import { checkNames, entryNames } from "./entry-name.ts";
 import { HardLinks } from "./hard-links.ts";
 import { type AddedEntries, type SourceOptions, wantedAttributes } from "./options.ts";
@@ -49,6 +51,14 @@ export type SourceNode =
     }
   /** Another name of what the source has brought under the path `target` before. */
   | { readonly type: "link"; readonly target: string };
+
+/** What a directory has that is added as a whole. */
+export interface KnownCounts {
+  readonly entries: number;
+  readonly files: number;
+  /** Bytes of all files. */
+  readonly size: number;
+}
 
 /** What tells one kind of source from another. */
 export interface SourceKind {
@@ -195,6 +205,29 @@ export class TreeAdder {
     const parent = await this.#parentOf(names, doing);
     if (node.type === "directory") await this.#addDirectory(parent, name, node.attributes, doing);
     else await this.#addLeaf(parent, name, node, doing);
+  }
+
+  /**
+   * Adds a directory with all that is in it, unread. Nothing may be added to it afterwards.
+   * @param counts of what is in it, itself among the entries
+   * @returns false if nothing was added: it is to be added entry by entry, since something is there, or the snapshot copies contents
+   */
+  async addKnown(path: string, directory: KnownDirectory, counts: KnownCounts): Promise<boolean> {
+    this.#options.signal?.throwIfAborted();
+    const doing = `Cannot add ${path}`;
+    const names = entryNames(path, doing);
+    const name = names.at(-1);
+    if (name === undefined) return false;
+    const parent = await this.#parentOf(names, doing);
+    if (parent.directory.entries.has(name)) return false;
+    if (!(await putKnownDirectory(this.#work, `${parent.path}/${name}`, directory))) return false;
+    parent.directory.put(name, new LayerDirectory());
+    this.#entries += counts.entries;
+    this.#size += counts.size;
+    this.#files += counts.files;
+    this.#cached += counts.files;
+    this.#written += counts.size;
+    return true;
   }
 
   /** Waits for what is still read, and makes the hard links. */

@@ -2,33 +2,54 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { STAT_WORDS } from "./file-stat.ts";
 
-/** What is recorded of a file. */
+/** What is recorded of an entry besides its stat. */
+export interface RecordedMore {
+  /** Of a symlink. */
+  readonly target?: string;
+  /** Of a device. */
+  readonly device?: readonly [major: number, minor: number];
+  /** Extended attributes, their values in base64. */
+  readonly xattrs?: readonly (readonly [name: string, value: string])[];
+}
+
+/** What is recorded of an entry of a directory. */
 export interface RecordedFile {
   /** Has the words of its stat from `at` on. */
   readonly words: Int32Array;
   readonly at: number;
-  /** SHA-256 of its content, in hex. */
+  /** SHA-256 of its content, in hex. Of anything but a regular file nothing. */
   readonly sha256: string;
+  readonly more?: RecordedMore;
 }
 
-/** Files of one directory, in the order of their names. */
+/** Entries of one directory, in the order of their names. */
 export interface RecordedFiles {
   /** Path within the tree, empty for its root. */
   readonly directory: string;
   readonly names: readonly string[];
   readonly files: readonly RecordedFile[];
+  /** Digest of the directory with exactly these entries, as a snapshot has it. */
+  readonly whole?: string | undefined;
 }
+
+type NamesForm = readonly [directory: string, names: readonly string[], whole: string, more: readonly MoreForm[]];
+type MoreForm = readonly [index: number, more: RecordedMore];
 
 const CHECKSUM = 32;
 const STAT_BYTES = STAT_WORDS * 4;
 const DIGEST_BYTES = 32;
+const NO_DIGEST = "00".repeat(DIGEST_BYTES);
 
 /**
  * A part of a tree's records as bytes: a checksum, the length of the names, the names as JSON, the stats, the digests. It must not be
  * damaged unnoticed: a wrong digest would make each build fail that believes it.
  */
 export function encodePart(directories: readonly RecordedFiles[]): Uint8Array {
-  const names = Buffer.from(JSON.stringify(directories.map(({ directory, names }) => [directory, names])), "utf8");
+  const listed = directories.map(({ directory, names, files, whole }): NamesForm => {
+    const more = files.flatMap((file, index): MoreForm[] => (file.more === undefined ? [] : [[index, file.more]]));
+    return [directory, names, whole ?? "", more];
+  });
+  const names = Buffer.from(JSON.stringify(listed), "utf8");
   const count = directories.reduce((sum, { files }) => sum + files.length, 0);
   const words = new Int32Array(count * STAT_WORDS);
   const digests: string[] = [];
@@ -37,7 +58,7 @@ export function encodePart(directories: readonly RecordedFiles[]): Uint8Array {
     for (const { words: from, at, sha256 } of files) {
       words.set(from.subarray(at, at + STAT_WORDS), filled);
       filled += STAT_WORDS;
-      digests.push(sha256);
+      digests.push(sha256 === "" ? NO_DIGEST : sha256);
     }
   }
   const length = Buffer.alloc(4);
@@ -53,20 +74,24 @@ export function decodePart(bytes: Uint8Array): readonly RecordedFiles[] {
   if (body.byteLength < 4 || !checksumOf(body).equals(buffer.subarray(0, CHECKSUM))) return [];
   try {
     const end = 4 + body.readUInt32LE();
-    const listed = JSON.parse(body.toString("utf8", 4, end)) as readonly (readonly [string, readonly string[]])[];
+    const listed = JSON.parse(body.toString("utf8", 4, end)) as readonly NamesForm[];
     const count = listed.reduce((sum, [, names]) => sum + names.length, 0);
     if (body.byteLength !== end + count * (STAT_BYTES + DIGEST_BYTES)) return [];
     const stats = body.subarray(end, end + count * STAT_BYTES);
     const words = new Int32Array(stats.buffer.slice(stats.byteOffset, stats.byteOffset + stats.byteLength));
     const digests = body.toString("hex", end + stats.byteLength);
     let file = 0;
-    return listed.map(([directory, names]) => {
-      const files = names.map((): RecordedFile => {
+    return listed.map(([directory, names, whole, odd]) => {
+      const mores = odd.length === 0 ? undefined : new Map(odd);
+      const files = names.map((_, index): RecordedFile => {
         const at = file++;
-        const sha256 = digests.slice(at * 2 * DIGEST_BYTES, (at + 1) * 2 * DIGEST_BYTES);
-        return { words, at: at * STAT_WORDS, sha256 };
+        const digest = digests.slice(at * 2 * DIGEST_BYTES, (at + 1) * 2 * DIGEST_BYTES);
+        const sha256 = digest === NO_DIGEST ? "" : digest;
+        const more = mores?.get(index);
+        const recorded = { words, at: at * STAT_WORDS, sha256 };
+        return more === undefined ? recorded : { ...recorded, more };
       });
-      return { directory, names, files };
+      return { directory, names, files, whole: whole === "" ? undefined : whole };
     });
   } catch {
     // It has the right checksum, but another form: of another version.
@@ -92,11 +117,11 @@ const SPREAD = 1024;
 export function* cutParts(directories: Iterable<RecordedFiles>): Generator<readonly RecordedFiles[], void, undefined> {
   let part: RecordedFiles[] = [];
   let count = 0;
-  for (const { directory, names, files } of directories) {
+  for (const { directory, names, files, whole } of directories) {
     let first = 0;
     for (const [at, name] of names.entries()) {
       if (count >= LARGEST || (count >= SMALLEST && hashOf(name) % SPREAD === 0)) {
-        if (at > first) part.push({ directory, names: names.slice(first, at), files: files.slice(first, at) });
+        if (at > first) part.push({ directory, names: names.slice(first, at), files: files.slice(first, at), whole });
         yield part;
         part = [];
         count = 0;
@@ -104,9 +129,9 @@ export function* cutParts(directories: Iterable<RecordedFiles>): Generator<reado
       }
       count++;
     }
-    part.push({ directory, names: names.slice(first), files: files.slice(first) });
+    part.push({ directory, names: names.slice(first), files: files.slice(first), whole });
   }
-  if (count > 0) yield part;
+  if (part.length > 0) yield part;
 }
 
 /** FNV-1a over the code units. */

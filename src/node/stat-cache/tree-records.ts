@@ -3,7 +3,7 @@ import type { MetadataStore } from "../../snapshots/metadata.ts";
 import { cutParts, decodePart, encodePart, nameOfPart, type RecordedFiles } from "./part.ts";
 
 /** Raised when the form of the records changes. */
-const PREFIX = "stat-cache/1/";
+const PREFIX = "stat-cache/2/";
 
 /** Trees that are remembered. */
 const TREES = 64;
@@ -15,6 +15,14 @@ const DAY = 24 * 60 * 60;
 interface Head {
   readonly used: number;
   readonly parts: readonly string[];
+  /** What the digests of directories and the extended attributes depend on besides the directory; empty: they are not known. */
+  readonly form: string;
+}
+
+/** What is recorded of a tree. */
+export interface RecordedTree {
+  readonly form: string;
+  readonly directories: readonly RecordedFiles[];
 }
 
 /**
@@ -33,14 +41,14 @@ export class TreeRecords {
   }
 
   /** What is recorded, as far as it can be read. */
-  async load(): Promise<readonly RecordedFiles[]> {
-    const { parts } = await this.#head();
+  async load(): Promise<RecordedTree> {
+    const { parts, form } = await this.#head();
     const loaded = await Promise.all(parts.map((name) => this.#metadata.get(`${this.#key}/${name}`)));
-    return loaded.flatMap((part) => (part === undefined ? [] : decodePart(part)));
+    return { form, directories: loaded.flatMap((part) => (part === undefined ? [] : decodePart(part))) };
   }
 
   /** Replaces what is recorded; only parts that changed are written. */
-  async save(directories: Iterable<RecordedFiles>, now: number): Promise<void> {
+  async save(directories: Iterable<RecordedFiles>, form: string, now: number): Promise<void> {
     const metadata = this.#metadata;
     const before = await this.#head();
     const there = new Set(before.parts);
@@ -51,7 +59,7 @@ export class TreeRecords {
       if (!there.has(name)) await metadata.set(`${this.#key}/${name}`, bytes);
       parts.push(name);
     }
-    await this.#write({ used: now, parts });
+    await this.#write({ used: now, parts, form });
     const stay = new Set(parts.map((name) => `${this.#key}/${name}`));
     for (const key of await metadata.keys(`${this.#key}/`)) if (!stay.has(key)) await metadata.delete(key);
     if (before.used === 0) await this.#forgetOldest();
@@ -94,12 +102,16 @@ async function forgetTree(metadata: MetadataStore, key: string): Promise<void> {
 }
 
 function parseHead(bytes: Uint8Array | undefined): Head {
-  const none: Head = { used: 0, parts: [] };
+  const none: Head = { used: 0, parts: [], form: "" };
   if (bytes === undefined) return none;
   try {
-    const { used, parts } = JSON.parse(new TextDecoder().decode(bytes)) as Readonly<Record<string, unknown>>;
+    const { used, parts, form } = JSON.parse(new TextDecoder().decode(bytes)) as Readonly<Record<string, unknown>>;
     if (typeof used !== "number" || !Array.isArray(parts)) return none;
-    return { used, parts: parts.filter((part) => typeof part === "string" && /^[0-9a-f]{32}$/.test(part)) };
+    return {
+      used,
+      form: typeof form === "string" ? form : "",
+      parts: parts.filter((part) => typeof part === "string" && /^[0-9a-f]{32}$/.test(part)),
+    };
   } catch {
     return none;
   }
