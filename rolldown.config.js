@@ -1,11 +1,11 @@
-// npm run build: makes dist/cli, the command line as few files. Loading hundreds of modules would take longer than a small build.
+// Makes dist/cli, the command line as few files: loading hundreds of modules would take longer than a small build.
 import { readFileSync } from "node:fs";
-import { build } from "rolldown";
+import { defineConfig } from "rolldown";
 
 /** @type {{ readonly dependencies: Readonly<Record<string, string>> }} */
 const { dependencies } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"));
 
-await build({
+export default defineConfig({
   cwd: import.meta.dirname,
   input: {
     main: "src/cli/main.ts",
