@@ -1,7 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
-import { stat } from "node:fs/promises";
-import { setImmediate as othersTurn } from "node:timers/promises";
+import { type FileReadResult, open, stat } from "node:fs/promises";
 import { type ByteRange, readAll, SMALL_SIZE } from "../bytes.ts";
 import { resolveRange } from "../content/range.ts";
 import type { NamedSource } from "../content/references.ts";
@@ -9,10 +8,7 @@ import { SlipwayError } from "../errors.ts";
 import { hostError } from "./host-error.ts";
 
 /** Large enough that the calls cost nothing beside the bytes, small enough for many files at once. */
-const CHUNK = 256 * 1024;
-
-/** Bytes after which others get their turn: who aborts, or tells of progress. */
-const TURN_AFTER = 1024 * 1024;
+const CHUNK = 128 * 1024;
 
 /** How a {@link fileSource} reads. */
 export interface FileSourceOptions {
@@ -133,10 +129,6 @@ function readSmall(path: string | Buffer, flags: number, size: number): Uint8Arr
   return bytes.subarray(0, size);
 }
 
-/**
- * In calls that block, as a chunk from the system's cache takes less time than a trip through the thread pool, with turns for everybody
- * else between them.
- */
 async function* read(
   path: string | Buffer,
   name: string,
@@ -145,40 +137,36 @@ async function* read(
   range: ByteRange | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { start, end } = resolveRange(size, range, name);
-  const attempt = <T>(call: () => T): T => {
+  const attempt = async <T>(call: Promise<T>): Promise<T> => {
     try {
-      return call();
+      return await call;
     } catch (error) {
       throw hostError(error, `read ${name}`);
     }
   };
-  const file = attempt(() => openSync(path, flags));
+  const file = await attempt(open(path, flags));
+  let ahead: Promise<FileReadResult<Uint8Array>> | undefined;
   try {
-    mustBeUnchanged(
-      attempt(() => fstatSync(file)),
-      size,
-      name,
-    );
-    let sinceTurn = 0;
-    for (let position = start; position < end; ) {
+    mustBeUnchanged(await attempt(file.stat()), size, name);
+    // The next chunk is read while the last one is worked on.
+    const readFrom = (position: number): Promise<FileReadResult<Uint8Array>> => {
       const bytes = new Uint8Array(Math.min(CHUNK, end - position));
-      const from = position;
-      const count = attempt(() => readSync(file, bytes, 0, bytes.byteLength, from));
-      if (count === 0) throw changed(name);
-      position += count;
-      sinceTurn += count;
-      yield bytes.subarray(0, count);
-      if (sinceTurn < TURN_AFTER || position >= end) continue;
-      await othersTurn();
-      sinceTurn = 0;
+      return attempt(file.read(bytes, 0, bytes.byteLength, position));
+    };
+    if (start < end) ahead = readFrom(start);
+    for (let position = start; ahead !== undefined; ) {
+      const { bytesRead, buffer } = await ahead;
+      if (bytesRead === 0) throw changed(name);
+      position += bytesRead;
+      ahead = position < end ? readFrom(position) : undefined;
+      // Nobody waits for it until the reader comes back.
+      ahead?.catch(() => undefined);
+      yield buffer.subarray(0, bytesRead);
     }
-    mustBeUnchanged(
-      attempt(() => fstatSync(file)),
-      size,
-      name,
-    );
+    mustBeUnchanged(await attempt(file.stat()), size, name);
   } finally {
-    closeSync(file);
+    await ahead?.catch(() => undefined);
+    await file.close();
   }
 }
 
