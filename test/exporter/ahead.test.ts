@@ -225,6 +225,7 @@ describe("a layer that is written ahead", () => {
       await expect(work.mkdir("/a")).rejects.toThrow("exists");
       await expect(work.writeFile("/a", source(noise(10)))).rejects.toThrow("is a directory");
       await expect(work.writeFile("/b", source(noise(10)), { mode: 0o77777 })).rejects.toThrow("mode");
+      await expect(work.link("/nothing", "/d")).rejects.toThrow("Cannot link /d to /nothing");
       await work.writeFile("/c", source(noise(100)));
     },
     "files of every kind, one of them at a place that is not there": ordinary,

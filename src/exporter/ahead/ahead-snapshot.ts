@@ -66,8 +66,10 @@ export class AheadSnapshot implements WritableSnapshot {
   }
 
   async link(existing: string, path: string): Promise<void> {
-    const { node, path: carrier } = await this.#work.lstat(existing);
-    this.#layer.announceLink(path, node, carrier);
+    // What is wrong with it the snapshot says in the words of a link.
+    const there = await this.#work.lstat(existing).catch(() => undefined);
+    if (there === undefined) this.#layer.giveUp();
+    else this.#layer.announceLink(path, there.node, there.path);
     await this.#work.link(existing, path);
   }
 
