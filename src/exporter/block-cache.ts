@@ -68,7 +68,8 @@ class LayerBlocks implements BlockCache {
   readonly #reader: RangeReader;
   readonly #index: BlockIndex;
   readonly #limit: number;
-  #lastKey: Promise<unknown> = Promise.resolve();
+  /** Settles when the key of the last block is known, and those of all before it. */
+  #lastKeys: Promise<unknown> = Promise.resolve();
   /** What others recorded is looked at once for each layer. */
   #refreshed: Promise<void> | undefined;
   /** Of data that was found, which need not be hashed again. */
@@ -83,9 +84,9 @@ class LayerBlocks implements BlockCache {
 
   async key(block: Uint8Array, level: DeflateLevel): Promise<string | undefined> {
     if (block.byteLength < SMALLEST_BLOCK) return undefined;
-    const [before, key] = [this.#lastKey, keyOf(block, level)];
-    this.#lastKey = key.catch(() => undefined);
-    // In the order of the blocks, however long each is hashed: so they are read in the order they lie in.
+    // Told after those before it, however long each is hashed: so blocks are read in the order they lie in.
+    const [before, key] = [this.#lastKeys, keyOf(block, level)];
+    this.#lastKeys = Promise.allSettled([before, key]).then(() => undefined);
     await before;
     return await key;
   }

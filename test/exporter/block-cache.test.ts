@@ -1,7 +1,8 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { constants, gunzipSync, inflateRawSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { inThreadPool } from "../../src/compress/index.ts";
 import { collectGarbage, createLeaseManager, readBlobBytes, withLease } from "../../src/content/index.ts";
 import { SlipwayError } from "../../src/errors.ts";
@@ -339,6 +340,23 @@ describe("the block cache", () => {
     const { layer } = await exportFiles({ content, metadata }, FILES);
     const store = watched(content);
     await exportFiles({ content: store, metadata }, EDITED);
+    expect(store.opened.filter((digest) => digest === layer.digest).length).toBeLessThanOrEqual(2);
+  });
+
+  it("reads blocks in the order they lie in, whichever is hashed first", async () => {
+    const { content, metadata } = await inMemory();
+    const { layer } = await exportFiles({ content, metadata }, FILES);
+    const store = watched(content);
+    const digest = crypto.subtle.digest.bind(crypto.subtle);
+    let calls = 0;
+    // Of three that follow each other the first is hashed last.
+    const hashing = vi.spyOn(crypto.subtle, "digest").mockImplementation(async (...args) => {
+      await sleep([40, 20, 0][calls++ % 3]);
+      return digest(...args);
+    });
+    onTestFinished(() => hashing.mockRestore());
+    await exportFiles({ content: store, metadata }, EDITED);
+    expect(calls).toBeGreaterThanOrEqual(5);
     expect(store.opened.filter((digest) => digest === layer.digest).length).toBeLessThanOrEqual(2);
   });
 
