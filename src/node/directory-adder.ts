@@ -67,27 +67,23 @@ export class DirectoryAdder {
 
   /** Adds the directories that are as they were recorded, as wholes where that is possible. */
   async finish(): Promise<void> {
-    const shared = this.#sharedInodes();
+    const wholes = this.#whole.map((entry) => ({ entry, ...this.#survey(entry) }));
+    const shared = this.#sharedInodes(wholes);
     // Hard links come after what they name, and so after all that is added entry by entry.
-    const possible: HostEntry[] = [];
-    for (const entry of this.#whole) {
-      const isShared = shared.size > 0 && this.#some(entry, (file) => shared.has(inodeOf(file)));
-      if (isShared) await this.#addEach(entry);
-      else possible.push(entry);
+    const possible: WholeDirectory[] = [];
+    for (const each of wholes) {
+      const isShared = shared.size > 0 && each.linked.some((inode) => shared.has(inode));
+      if (isShared) await this.#addEach(each.entry);
+      else possible.push(each);
     }
-    for (const entry of possible) if (!(await this.#addWhole(entry))) await this.#addEach(entry);
+    for (const each of possible) if (!(await this.#addWhole(each))) await this.#addEach(each.entry);
   }
 
-  async #addWhole(entry: HostEntry): Promise<boolean> {
+  async #addWhole({ entry, counts }: WholeDirectory): Promise<boolean> {
     const { recorded, whole } = entry;
     const form = this.#records?.form;
     if (recorded === undefined || whole === undefined || form === undefined) return false;
     const known = knownDirectory(whole, recorded, form, (path) => this.#known(path), this.#sourceBelow(entry));
-    const counts = { entries: 1, files: 0, size: 0 };
-    this.#some(entry, (file) => {
-      count(file, counts);
-      return false;
-    });
     if (!(await this.#adder.addKnown(entry.path, known, counts))) return false;
     this.files += counts.files;
     this.unread += counts.files;
@@ -110,39 +106,41 @@ export class DirectoryAdder {
     }
   }
 
-  /** Whether anything in a directory that is as it was recorded is so. */
-  #some({ whole }: HostEntry, is: (file: RecordedFile) => boolean): boolean {
+  /** What is in a directory that is as it was recorded. */
+  #survey({ whole }: HostEntry): Pick<WholeDirectory, "counts" | "linked"> {
+    const counts = { entries: 1, files: 0, size: 0 };
+    const linked: number[] = [];
     const pending: (KnownFiles | undefined)[] = [whole];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const { directory, names, files } = next;
-      for (const [at, file] of files.entries()) {
-        if (is(file)) return true;
-        if (!isDirectoryAt(file.words, file.at)) continue;
-        const name = names[at] ?? "";
-        pending.push(this.#known(directory === "" ? name : `${directory}/${name}`));
+      for (let index = 0; index < files.length; index++) {
+        const { words, at, sha256 } = files[index] as RecordedFile;
+        counts.entries++;
+        if (sha256 !== "") {
+          counts.files++;
+          counts.size += sizeAt(words, at);
+        } else if (isDirectoryAt(words, at)) {
+          const name = names[index] ?? "";
+          pending.push(this.#known(directory === "" ? name : `${directory}/${name}`));
+          continue;
+        }
+        if (linksAt(words, at) > 1) linked.push(inodeAt(words, at));
       }
     }
-    return false;
+    return { counts, linked };
   }
 
   /**
    * Inodes of which there are several names, one of them in a directory that is as it was recorded: what came from elsewhere, or was left
    * out before, may have changed nothing in it.
    */
-  #sharedInodes(): ReadonlySet<number> {
-    const seen = new Set<number>();
+  #sharedInodes(wholes: readonly WholeDirectory[]): ReadonlySet<number> {
     const shared = new Set<number>();
-    const note = (inode: number): void => {
-      if (seen.has(inode)) shared.add(inode);
-      else seen.add(inode);
-    };
-    if (this.#whole.length === 0) return shared;
-    for (const first of this.#firsts.values()) note(Number(factsOf(first).ino));
-    for (const entry of this.#whole) {
-      this.#some(entry, (file) => {
-        if (hasLinks(file)) note(inodeOf(file));
-        return false;
-      });
+    if (wholes.every(({ linked }) => linked.length === 0)) return shared;
+    const firsts = Array.from(this.#firsts.values(), (first) => Number(factsOf(first).ino));
+    const inodes = Float64Array.from([...firsts, ...wholes.flatMap(({ linked }) => linked)]).sort();
+    for (let at = 1; at < inodes.length; at++) {
+      if (inodes[at] === inodes[at - 1]) shared.add(inodes[at] as number);
     }
     return shared;
   }
@@ -268,16 +266,13 @@ function xattrsForm({ xattrs }: NodeAttributes): RecordedMore {
   return { xattrs: Array.from(xattrs, ([name, value]) => [name, Buffer.from(value).toString("base64")] as const) };
 }
 
-/** The number of an inode; that of another device may be the same. */
-const inodeOf = ({ words, at }: RecordedFile): number => inodeAt(words, at);
-
-const hasLinks = ({ words, at }: RecordedFile): boolean => !isDirectoryAt(words, at) && linksAt(words, at) > 1;
-
-function count(file: RecordedFile, counts: { -readonly [K in keyof KnownCounts]: number }): void {
-  counts.entries++;
-  if (file.sha256 === "") return;
-  counts.files++;
-  counts.size += sizeAt(file.words, file.at);
+/** A directory that is as it was recorded. */
+interface WholeDirectory {
+  readonly entry: HostEntry;
+  /** Of what is in it, itself among the entries. */
+  readonly counts: KnownCounts;
+  /** The inodes of what has several names, here or elsewhere; those of another device may have the same number. */
+  readonly linked: readonly number[];
 }
 
 /** A file that is as it was recorded: read when somebody wants its bytes. */

@@ -52,7 +52,7 @@ const PLAIN = /^[^\ud800-\uffff]*$/;
  * All entries of a directory in the order of a layer: bytewise by path with `/` lowest, whatever order the host has them in.
  * A directory that the filter leaves out comes all the same, before the first entry in it that is taken. One in which all is taken and
  * as it is recorded comes after all of it was looked at, and stands for it.
- * @param statCache is told all names of each directory that is looked into
+ * @param statCache is told all names of each directory that is looked into; it knows those of one that is as it was recorded
  * @param take is given the entries; the next one comes when it is done
  * @throws SlipwayError `INVALID_PATH` for a name that is not UTF-8, `PERMISSION_DENIED`, `NOT_FOUND`, `IO`
  */
@@ -62,8 +62,7 @@ export async function walkDirectory(
   statCache: StatCache | undefined,
   take: (entry: HostEntry) => void | Promise<void>,
 ): Promise<void> {
-  const open = (hostPath: string, path: string): OpenDirectory => {
-    const names = namesOf(hostPath);
+  const open = (hostPath: string, path: string, names: readonly string[] = namesOf(hostPath)): OpenDirectory => {
     const known = statCache?.list(path, names);
     return { hostPath, path, names, next: 0, entry: undefined, known, intact: false };
   };
@@ -111,7 +110,8 @@ export async function walkDirectory(
     const isAsBefore = recorded !== undefined && taken === true;
     if (top.intact && isAsBefore && !isDirectory) continue;
     const entry = { hostPath, path, parent: top.path, name, stats, recorded, whole: undefined };
-    const child = isDirectory && taken !== "skip-tree" ? open(hostPath, path) : undefined;
+    const names = isDirectory && isAsBefore ? statCache?.recordedNames(path, hostPath, stats) : undefined;
+    const child = isDirectory && taken !== "skip-tree" ? open(hostPath, path, names) : undefined;
     if (child?.known?.whole !== undefined && isAsBefore && sameNames(child.known.names, child.names)) {
       child.intact = true;
       child.entry = entry;

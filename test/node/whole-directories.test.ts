@@ -15,9 +15,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createMemoryContentStore, withReferences } from "../../src/content/index.ts";
 import { type AddDirectoryOptions, type AddedDirectory, addDirectoryBy } from "../../src/node/directory-source.ts";
+import { timesDirectories } from "../../src/node/stat-cache/file-system.ts";
+import { StatCache } from "../../src/node/stat-cache/stat-cache.ts";
 import type { ProgramRunner } from "../../src/node/xattrs.ts";
 import { createMemoryMetadataStore, createSnapshotter } from "../../src/snapshots/index.ts";
 import type { MetadataStore } from "../../src/snapshots/metadata.ts";
@@ -206,6 +208,32 @@ describe("a directory in which all is as it was", () => {
     change();
     await expectAsPlain(await read(options), options);
     await expectAsPlain(await read(options), options);
+  });
+
+  it.skipIf(process.platform !== "linux")("is not listed where its times say that it has the same names", async () => {
+    plant();
+    await readUntilWhole(["a", "b"]);
+    write("b/c/d/4", "4");
+    const asked = vi.spyOn(StatCache.prototype, "recordedNames");
+    const known = await read();
+    const names = asked.mock.results.map(({ value }) => value);
+    const answers = new Map(asked.mock.calls.map(([path], at) => [path, names[at]]));
+    asked.mockRestore();
+    expect(timesDirectories(tree), "the directory for temporary files is on a local file system").toBe(true);
+    expect(Object.fromEntries(answers)).toEqual({
+      a: ["1", "2", "deep", "empty", "nothing"],
+      "a/deep": ["dangling", "er"],
+      "a/deep/er": ["3"],
+      "a/empty": [],
+      b: ["1", "c", "link"],
+      "b/c": ["2", "d"],
+    });
+    await expectAsPlain(known);
+  });
+
+  it("is listed on file systems of which that is not known", () => {
+    expect(timesDirectories("/proc/self")).toBe(false);
+    expect(timesDirectories(join(tree, "missing"))).toBe(false);
   });
 
   it("is another one with other options, and with other options again", async () => {

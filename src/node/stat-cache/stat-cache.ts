@@ -3,6 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { MetadataStore } from "../../snapshots/metadata.ts";
 import { compareNames } from "../../tar/names.ts";
 import { FileStat, isSettled, STAT_WORDS } from "./file-stat.ts";
+import { timesDirectories } from "./file-system.ts";
 import type { RecordedFile, RecordedFiles, RecordedMore } from "./part.ts";
 import { TreeRecords } from "./tree-records.ts";
 import { type TreeForm, wholeDigest } from "./whole.ts";
@@ -39,6 +40,8 @@ export class StatCache {
   readonly #listings = new Map<string, readonly string[]>();
   /** Directories with names of files that have others in the tree. */
   readonly #linked = new Set<string>();
+  /** For each device whether {@link timesDirectories}. */
+  readonly #timed = new Map<bigint, boolean>();
   readonly #stat = new FileStat();
   /** What is recorded was found with the same options. */
   #sameForm = false;
@@ -96,6 +99,21 @@ export class StatCache {
     return this.#known.get(directory);
   }
 
+  /**
+   * The names in a directory that is as it was recorded, where its times tell that none has come or gone since: where all its names were
+   * recorded, and on a file system that is known to keep such times.
+   */
+  recordedNames(directory: string, hostPath: string, stats: BigIntStats): readonly string[] | undefined {
+    const known = this.#known.get(directory);
+    if (known?.whole === undefined) return undefined;
+    let timed = this.#timed.get(stats.dev);
+    if (timed === undefined) {
+      timed = timesDirectories(hostPath);
+      this.#timed.set(stats.dev, timed);
+    }
+    return timed ? known.names : undefined;
+  }
+
   /** Where an entry that is as it was recorded is in its directory. */
   find(known: KnownFiles, name: string, stats: BigIntStats): number | undefined {
     const at = placeOf(name, known);
@@ -136,6 +154,10 @@ export class StatCache {
   async save(complete: boolean): Promise<void> {
     const now = Math.floor(Date.now() / 1000);
     const form = complete ? this.#form : undefined;
+    if (this.#isAllUnchanged()) {
+      if (!this.#mistaken) await this.#records.touch(now);
+      return;
+    }
     const kept = new Map<string, KeptFiles>();
     let changed = this.#added.size > 0;
     for (const known of this.#known.values()) {
@@ -166,6 +188,17 @@ export class StatCache {
     if (form !== undefined) changed = this.#findWholes(directories, kept, form) || changed;
     if (changed) await this.#records.save(directories, form?.name ?? "", now);
     else if (kept.size > 0) await this.#records.touch(now);
+  }
+
+  /** Whether everything was looked at and found as it is recorded, digests of directories too: to record it again would change nothing. */
+  #isAllUnchanged(): boolean {
+    if (this.#known.size === 0 || this.#added.size > 0 || this.#linked.size > 0 || !this.#sameForm) return false;
+    for (const { directory, whole, found } of this.#known.values()) {
+      if ((whole === undefined && directory !== "") || found.some((each) => each !== UNCHANGED)) return false;
+      if (!this.#listings.has(directory)) return false;
+    }
+    for (const directory of this.#listings.keys()) if (directory !== "" && !this.#known.has(directory)) return false;
+    return true;
   }
 
   /** Finds the digests of directories of which all is recorded. @returns whether one is another than was recorded */
@@ -232,7 +265,7 @@ interface KeptDirectory extends RecordedFiles {
 
 /** Whether two lists have the same names in the same order. */
 export function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, at) => name === b[at]);
+  return a === b || (a.length === b.length && a.every((name, at) => name === b[at]));
 }
 
 function placeOf(name: string, known: KnownFiles): number | undefined {
