@@ -1,12 +1,11 @@
-import { flattenImage, readGraph, writeArchive, writeRootfsTar } from "../archive/index.ts";
+import { readGraph } from "../archive/index.ts";
 import type { CompressPool } from "../compress/index.ts";
 import { withReferences } from "../content/index.ts";
-import type { ExportedImage, ExportedManifest } from "../exporter/index.ts";
+import type { ExportedImage } from "../exporter/index.ts";
 import { createExporter } from "../exporter/index.ts";
 import { build } from "../frontend/index.ts";
 import type { OperationOptions } from "../index.ts";
-import { SlipwayError } from "../index.ts";
-import { addDirectory, createCompressPool, nodeHasher, writeFileAtomically, writeRootfs } from "../node/index.ts";
+import { addDirectory, createCompressPool, nodeHasher, writeFileAtomically } from "../node/index.ts";
 import { type Descriptor, isIndex, type Platform } from "../oci/index.ts";
 import type { Registry } from "../registry/index.ts";
 import { createSnapshotter } from "../snapshots/index.ts";
@@ -18,9 +17,7 @@ import type { OutputStream } from "./context.ts";
 import { makeParents } from "./host-paths.ts";
 import { readIgnoreFile } from "./ignore-file.ts";
 import { linuxPlatform } from "./linux-platform.ts";
-import { openSource } from "./open-source.ts";
 import { withoutOutputs } from "./own-output.ts";
-import { withUploads } from "./registry-client.ts";
 
 /** What a build needs besides its plan. */
 export interface BuildEnvironment extends OperationOptions {
@@ -49,7 +46,7 @@ export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): 
     const { warn, note, signal } = environment;
     // What went to stdout cannot be taken back.
     const repeatable = (): boolean => plan.output.dest !== "-";
-    return await withUploads({ insecure: plan.insecure, store: plan.namedImages, warn }, (registry) =>
+    return await withRegistry(plan, warn, (registry) =>
       withBuildCache(plan.cache, { note, repeatable, signal }, (cache) => {
         const run = (stores: BuildStores) => buildIn(stores, { cache, pool, registry }, plan, environment);
         return plan.store === undefined && cache !== undefined ? run(cache.stores) : withBuildStore(plan.store, run);
@@ -65,6 +62,17 @@ export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): 
   }
 }
 
+/** Runs `work` with a client for registries, which is loaded for a build that may ask or tell one something. */
+async function withRegistry<T>(
+  plan: BuildPlan,
+  warn: (message: string) => void,
+  work: (registry: Registry | undefined) => Promise<T>,
+): Promise<T> {
+  if (plan.from === undefined && plan.exporterOptions.push === undefined) return await work(undefined);
+  const { withUploads } = await import("./registry-client.ts");
+  return await withUploads({ insecure: plan.insecure, store: plan.namedImages, warn }, work);
+}
+
 /** Files and directories that the build writes, besides a store. */
 function filesOf({ output: { dest }, metadataFile, iidfile }: BuildPlan): readonly string[] {
   return [dest === "-" ? undefined : dest, metadataFile, iidfile].filter((file) => file !== undefined);
@@ -74,7 +82,7 @@ function filesOf({ output: { dest }, metadataFile, iidfile }: BuildPlan): readon
 interface BuildHelp {
   readonly cache: BuildCache | undefined;
   readonly pool: CompressPool;
-  readonly registry: Registry;
+  readonly registry: Registry | undefined;
 }
 
 async function buildIn(
@@ -89,7 +97,7 @@ async function buildIn(
     warn(`${output} is what this build writes, and is left out of the image; name it in .dockerignore`),
   );
   const places = { store: plan.namedImages, registry, note, verifyFirst: true };
-  const base = plan.from && (await openSource(plan.from, places));
+  const base = plan.from && (await (await import("./open-source.ts")).openSource(plan.from, places));
   try {
     // Files are read where they are; only layers and documents are written.
     const content = withReferences(stores.content, { hasher: nodeHasher });
@@ -138,7 +146,11 @@ async function buildIn(
       signal,
       onProgress,
     });
-    const fileSize = await writeOutput(image, plan, environment);
+    const { dest, directory } = plan.output;
+    const isWritten = dest !== undefined && !directory;
+    const fileSize = isWritten
+      ? await (await import("./build-output.ts")).writeOutput(image, dest, plan, environment)
+      : undefined;
     await writeNotes(image, plan, signal);
     return { image, fileSize, files };
   } finally {
@@ -162,63 +174,6 @@ async function platformsFor(
     ({ platform }) => platform !== undefined && platform.os !== "unknown",
   );
   return known.length === 1 ? undefined : [linuxPlatform()];
-}
-
-async function writeOutput(
-  image: ExportedImage,
-  plan: BuildPlan,
-  environment: BuildEnvironment,
-): Promise<number | undefined> {
-  const { type, dest, directory } = plan.output;
-  if (dest === undefined || directory) return undefined;
-  const { signal, onProgress, warn } = environment;
-  if (type === "oci" || type === "docker") {
-    const format = type === "docker" ? "both" : "oci";
-    const names = plan.names.length === 0 ? undefined : plan.names;
-    return await writeStream(
-      dest,
-      writeArchive(image, { format, names, signal, onProgress, onWarning: warn }),
-      environment,
-    );
-  }
-  const tree = await flattenImage(image.content, onlyManifest(image).descriptor, {
-    hasher: nodeHasher,
-    signal,
-    onProgress,
-  });
-  const onWarning = ({ path, message }: { readonly path: string; readonly message: string }): void =>
-    warn(`${path}: ${message}`);
-  if (type === "tar") {
-    return await writeStream(dest, writeRootfsTar(tree, image.content, { signal, onProgress, onWarning }), environment);
-  }
-  const { preserveOwner } = plan;
-  await writeRootfs(tree, image.content, dest, { preserveOwner, signal, onProgress, onWarning });
-  return undefined;
-}
-
-async function writeStream(
-  dest: string,
-  source: AsyncIterable<Uint8Array>,
-  { stdout, signal }: BuildEnvironment,
-): Promise<number> {
-  if (dest !== "-") return await writeFileAtomically(dest, source, { signal });
-  let size = 0;
-  for await (const chunk of source) {
-    await stdout.write(chunk);
-    size += chunk.byteLength;
-  }
-  return size;
-}
-
-function onlyManifest({ manifests }: ExportedImage): ExportedManifest {
-  const [manifest] = manifests;
-  if (manifest === undefined || manifests.length > 1) {
-    throw new SlipwayError(
-      "UNSUPPORTED",
-      "Cannot write a root filesystem of several platforms: choose one with --platform",
-    );
-  }
-  return manifest;
 }
 
 async function writeNotes(image: ExportedImage, plan: BuildPlan, signal: AbortSignal | undefined): Promise<void> {
