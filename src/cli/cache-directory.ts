@@ -1,9 +1,16 @@
-import { lstat, mkdir, readFile } from "node:fs/promises";
+import { lstat, mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { SlipwayError } from "../index.ts";
-import { type DirectoryStore, errnoOf, hostError, openDirectoryStore, writeFileAtomically } from "../node/index.ts";
+import {
+  type DirectoryStore,
+  errnoOf,
+  hostError,
+  openDirectoryStore,
+  readDocument,
+  writeFileAtomically,
+} from "../node/index.ts";
 import { isUsed } from "./build-store.ts";
 import { exists } from "./host-paths.ts";
 
@@ -56,8 +63,8 @@ export async function openCache({ directory, named }: CachePlace): Promise<Direc
 
 /** Other programs tag their caches by the same name. */
 async function isOurTag(path: string): Promise<boolean> {
-  const text = await readFile(path, "utf8").catch(() => "");
-  return text.includes("slipway build");
+  const bytes = await readDocument(path).catch(() => new Uint8Array());
+  return new TextDecoder().decode(bytes).includes("slipway build");
 }
 
 async function makePrivate(directory: string): Promise<void> {

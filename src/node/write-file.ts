@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import type { Stats } from "node:fs";
+import { closeSync, fsync, openSync, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, realpath, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { type ByteSource, chunksOf } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import { errnoOf, hostError } from "./host-error.ts";
@@ -84,6 +85,9 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position?:
   }
 }
 
+/** Flushes an open file to the disk. The call that waits for a disk, and so the one that others must not wait for. */
+export const flush: (file: number) => Promise<void> = promisify(fsync);
+
 /**
  * Makes the names in a directory durable. Where the host cannot do that (Windows) or Deno may not read the directory, renames
  * are as durable as the host makes them.
@@ -91,11 +95,11 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position?:
 export async function syncDirectory(path: string): Promise<void> {
   if (!isGranted({ name: "read", path })) return;
   try {
-    const directory = await open(path, "r");
+    const directory = openSync(path, "r");
     try {
-      await directory.sync();
+      await flush(directory);
     } finally {
-      await directory.close();
+      closeSync(directory);
     }
   } catch (error) {
     const errno = errnoOf(error);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { writeBlob } from "../../src/content/index.ts";
@@ -45,6 +45,24 @@ describe("index.json as an image store", () => {
         },
       ],
     });
+  });
+
+  it("is not written again to say the same", async () => {
+    const image = { ...imageOf("docker.io/library/hello:1.0"), createdAt: "2024-01-01T00:00:00Z" };
+    await store.images.create(image);
+    const { ino, ctimeNs } = statSync(indexFile(), { bigint: true });
+    await store.images.update(image);
+    expect(statSync(indexFile(), { bigint: true })).toMatchObject({ ino, ctimeNs });
+    await store.images.update({ ...image, createdAt: "2025-01-01T00:00:00Z" });
+    expect(statSync(indexFile(), { bigint: true }).ino).not.toBe(ino);
+  });
+
+  it("is written anew in the place of a symlink to the same", async () => {
+    await store.images.create(imageOf("docker.io/library/hello:1.0"));
+    renameSync(indexFile(), join(store.path, "../elsewhere"));
+    symlinkSync("../elsewhere", indexFile());
+    await store.images.update(imageOf("docker.io/library/hello:1.0"));
+    expect(lstatSync(indexFile()).isFile()).toBe(true);
   });
 
   it("makes two entries of two names of one manifest, each of which can be chosen", async () => {

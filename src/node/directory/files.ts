@@ -1,10 +1,22 @@
-import { type Dirent, mkdirSync, readdirSync, statSync } from "node:fs";
-import { open, rename, rmdir, unlink } from "node:fs/promises";
+import {
+  closeSync,
+  type Dirent,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
+import { bytesEqual } from "../../bytes.ts";
 import { isSlipwayError } from "../../errors.ts";
 import { errnoOf, hostError } from "../host-error.ts";
 import { readDocument } from "../read-document.ts";
-import { syncDirectory, writeFully } from "../write-file.ts";
+import { flush, syncDirectory } from "../write-file.ts";
 
 /** A directory with those above it. (The host's recursive `mkdir` takes the errno of a read-only filesystem for ENOENT.) */
 export function makeDirectories(directory: string): void {
@@ -36,21 +48,9 @@ export function makeDirectory<T>(directory: string, make: () => T): T {
   }
 }
 
-/** As {@link makeDirectory} for what takes time. */
-export async function makeDirectoryFor<T>(directory: string, make: () => Promise<T>): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await make();
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT" || attempt === 10) throw error;
-    }
-    makeDirectories(directory);
-  }
-}
-
 /**
  * Replaces a small file as a whole. `temporary` is on the same filesystem and used by nobody else: the caller holds a lock. What
- * a killed process left there is written over.
+ * a killed process left there is written over. Calls that wait for no disk are the synchronous ones.
  * @param durable whether it must be on the disk before this returns
  */
 export async function replaceFile(
@@ -62,19 +62,32 @@ export async function replaceFile(
   const from = join(temporary.directory, temporary.name);
   const to = join(path.directory, path.name);
   try {
-    const file = await makeDirectoryFor(temporary.directory, () => open(from, "w", 0o644));
-    try {
-      await writeFully(file, bytes);
-      if (durable) await file.sync();
-    } finally {
-      await file.close();
+    if (durable && (await isThereAlready(to, bytes))) {
+      // Whoever wrote it flushed it before it got its name, but may have been killed before that was on the disk.
+      await syncDirectory(path.directory);
+      return;
     }
-    await makeDirectoryFor(path.directory, () => rename(from, to));
+    const file = makeDirectory(temporary.directory, () => openSync(from, "w", 0o644));
+    try {
+      for (let written = 0; written < bytes.byteLength; ) written += writeSync(file, bytes, written);
+      if (durable) await flush(file);
+    } finally {
+      closeSync(file);
+    }
+    makeDirectory(path.directory, () => renameSync(from, to));
     if (durable) await syncDirectory(path.directory);
   } catch (error) {
-    await unlink(from).catch(() => undefined);
+    ignoring(() => unlinkSync(from));
     throw hostError(error, `write ${to}`);
   }
+}
+
+/** Whether a file has these bytes. What cannot be read is written anew. */
+async function isThereAlready(path: string, bytes: Uint8Array): Promise<boolean> {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile() !== true || stats.size !== bytes.byteLength) return false;
+  const there = await readIfThere(path).catch(() => undefined);
+  return there !== undefined && bytesEqual(there, bytes);
 }
 
 /** The file's bytes, or undefined if there is none. */
@@ -90,7 +103,7 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
 /** @returns whether it was there */
 export async function removeIfThere(path: string): Promise<boolean> {
   try {
-    await unlink(path);
+    unlinkSync(path);
     return true;
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return false;
@@ -100,7 +113,7 @@ export async function removeIfThere(path: string): Promise<boolean> {
 
 /** Removes a directory if it is there, empty and may be removed. */
 export async function removeIfEmpty(path: string): Promise<void> {
-  await rmdir(path).catch(() => undefined);
+  ignoring(() => rmdirSync(path));
 }
 
 /** The entries of a directory, none if there is none. */
@@ -110,5 +123,13 @@ export function entriesOf(directory: string): readonly Dirent[] {
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
     throw hostError(error, `list ${directory}`);
+  }
+}
+
+function ignoring(call: () => void): void {
+  try {
+    call();
+  } catch {
+    // It is not there, or is to stay.
   }
 }
