@@ -1,7 +1,9 @@
 import { Buffer } from "node:buffer";
 import { type BigIntStats, lstatSync, readlinkSync } from "node:fs";
 import { SlipwayError } from "../errors.ts";
-import type { KnownCounts, SourceNode, TreeAdder } from "../frontend/sources/tree-adder.ts";
+import type { KnownCounts } from "../frontend/sources/counts.ts";
+import type { SourceNode } from "../frontend/sources/source-node.ts";
+import type { TreeAdder } from "../frontend/sources/tree-adder.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { KnownSource } from "../snapshots/snapshotter.ts";
 import type { NodeAttributes } from "../snapshots/tree.ts";

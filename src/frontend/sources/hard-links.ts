@@ -1,5 +1,8 @@
+import { SlipwayError } from "../../errors.ts";
 import { comparePaths } from "../../snapshots/path.ts";
 import type { WritableSnapshot } from "../../snapshots/snapshotter.ts";
+import { entryNames } from "./entry-name.ts";
+import type { Places } from "./places.ts";
 
 interface Group {
   /** The path that is written. */
@@ -14,14 +17,53 @@ interface Group {
  */
 export class HardLinks {
   readonly #work: WritableSnapshot;
+  readonly #places: Places;
+  readonly #areOrdered: boolean;
+  readonly #written: () => Promise<void>;
   readonly #groups = new Map<string, Group>();
 
-  constructor(work: WritableSnapshot) {
+  /**
+   * @param areOrdered entries come in the order of a layer
+   * @param written waits for files that are still read
+   */
+  constructor(work: WritableSnapshot, places: Places, areOrdered: boolean, written: () => Promise<void>) {
     this.#work = work;
+    this.#places = places;
+    this.#areOrdered = areOrdered;
+    this.#written = written;
   }
 
-  /** Notes that `path`, where nothing is, is to be another name of what is, or is to be, at `existing`. */
-  add(existing: string, path: string): void {
+  /**
+   * Where that is what a hard link names.
+   * @param target as the source says it
+   * @param path where the link comes
+   * @throws SlipwayError `INVALID_PATH` if it is a directory, or nothing that the source has brought
+   */
+  existing(target: string, path: string, doing: string): string {
+    const linking = `${doing}: it is a hard link to ${JSON.stringify(target.slice(0, 200))}`;
+    const there = this.#places.find(entryNames(target, linking), linking);
+    if (there?.entry?.type === "directory") throw new SlipwayError("INVALID_PATH", `${linking}, which is a directory`);
+    if (there?.entry === undefined || !there.own || there.path === path) {
+      throw new SlipwayError("INVALID_PATH", `${linking}, which does not come before it, or was left out`);
+    }
+    return there.path;
+  }
+
+  /**
+   * Makes `path`, where nothing is, another name of what is, or is to be, at `existing`: at once in the order of a layer, where links get
+   * the same inode numbers in their places as at the end, and else at the end.
+   */
+  async link(existing: string, path: string): Promise<void> {
+    if (!this.#areOrdered) {
+      this.#add(existing, path);
+      return;
+    }
+    // It may still be read.
+    await this.#written();
+    await this.#work.link(existing, path);
+  }
+
+  #add(existing: string, path: string): void {
     const group = this.#groups.get(existing) ?? { carrier: existing, others: new Set() };
     group.others.add(path);
     this.#groups.set(existing, group);

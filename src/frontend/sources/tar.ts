@@ -6,7 +6,8 @@ import type { TarEntry } from "../../tar/entry.ts";
 import { readTar } from "../../tar/index.ts";
 import { shown } from "./entry-name.ts";
 import type { AddedEntries, SourceOptions } from "./options.ts";
-import { addTree, type SourceNode } from "./tree-adder.ts";
+import type { SourceNode } from "./source-node.ts";
+import { addTree } from "./tree-adder.ts";
 import { isPortableXattr } from "./xattrs.ts";
 
 /** How a tar is read. */

@@ -1,84 +1,27 @@
 import { SMALL_SIZE } from "../../bytes.ts";
 import { LayerDirectory } from "../../diff/layer-directory.ts";
 import { setAttributes } from "../../diff/set-attributes.ts";
-import { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "../../errors.ts";
-import type { Digest } from "../../oci/digest.ts";
+import { SlipwayError } from "../../errors.ts";
 import { type ProgressEvent, runStep, type StepReporter } from "../../progress.ts";
 import { DEFAULT_ATTRIBUTES } from "../../snapshots/attributes.ts";
 import type { KnownDirectory } from "../../snapshots/known-directory.ts";
 import { type Leaf, specialNode, symlinkNode } from "../../snapshots/node.ts";
 import { joinPath, splitPath } from "../../snapshots/path.ts";
-import { pathOf, resolve } from "../../snapshots/resolve.ts";
-import type { FileContent, KnownSource, WritableSnapshot } from "../../snapshots/snapshotter.ts";
+import type { WritableSnapshot } from "../../snapshots/snapshotter.ts";
 import type { DirectoryNode, NodeAttributes } from "../../snapshots/tree.ts";
-import { putKnownDirectory } from "../../snapshots/writable.ts";
+import { addKnown } from "./add-known.ts";
+import { Counts, type KnownCounts } from "./counts.ts";
 import { checkNames, entryNames } from "./entry-name.ts";
 import { HardLinks } from "./hard-links.ts";
 import { type AddedEntries, type SourceOptions, wantedAttributes } from "./options.ts";
+import { notEntered, type Place, Places } from "./places.ts";
 import { Selection } from "./selection.ts";
+import type { SourceKind } from "./source-kind.ts";
+import { isKnown, type SourceNode } from "./source-node.ts";
 import { TaskPool } from "./task-pool.ts";
 
 /** Files that are read at the same time. */
 const CONCURRENCY = 8;
-
-/** What a source has at a path. */
-export type SourceNode =
-  | { readonly type: "directory"; readonly attributes: NodeAttributes }
-  | {
-      readonly type: "file";
-      readonly attributes: NodeAttributes;
-      /** If all files' contents are {@link KnownSource}s the step counts as cached. */
-      readonly content: FileContent;
-      /** Bytes. */
-      readonly size: number;
-      /** Called when it is written; what it throws ends all. */
-      readonly written?: () => void;
-      /** Called then with the digest of its content. */
-      readonly hashed?: ((digest: Digest) => void) | undefined;
-    }
-  | {
-      readonly type: "symlink";
-      readonly attributes: NodeAttributes;
-      /** A function is only called if the entry is taken. */
-      readonly target: string | (() => Promise<string>);
-    }
-  | { readonly type: "fifo"; readonly attributes: NodeAttributes }
-  | {
-      readonly type: "char" | "block";
-      readonly attributes: NodeAttributes;
-      readonly major: number;
-      readonly minor: number;
-    }
-  /** Another name of what the source has brought under the path `target` before. */
-  | { readonly type: "link"; readonly target: string };
-
-/** What a directory has that is added as a whole. */
-export interface KnownCounts {
-  readonly entries: number;
-  readonly files: number;
-  /** Bytes of all files. */
-  readonly size: number;
-}
-
-/** What tells one kind of source from another. */
-export interface SourceKind {
-  /** What is done, for progress: `reading tar`. */
-  readonly name: string;
-  /** Contents can only be read one after the other, each before the next entry is asked for. Default false. */
-  readonly sequential?: boolean | undefined;
-  /** Of two entries of one name the last one stands. Default false: the second is refused. */
-  readonly lastStands?: boolean | undefined;
-  /** Entries come in the order of a layer. Default false. */
-  readonly ordered?: boolean | undefined;
-  /** The source has done this already. */
-  readonly filtered?: boolean | undefined;
-  /** Most entries, directories that only entries in them imply among them. Default: no limit. */
-  readonly entryLimit?: number | undefined;
-  /** Most bytes of all files together. Default: no limit. */
-  readonly sizeLimit?: number | undefined;
-  /** The code of the error for a limit that is exceeded. */
-  readonly limitCode?: SlipwayErrorCode | undefined;
-}
 
 /**
  * Puts what `fill` adds into a snapshot, as one step.
@@ -109,13 +52,6 @@ export async function addTree(
   });
 }
 
-/** A directory that entries come into. */
-interface Place {
-  readonly directory: LayerDirectory;
-  /** Where it really is: without symlinks on the way, and empty for the root. */
-  readonly path: string;
-}
-
 /**
  * The one set of rules by which the entries of all sources come into a snapshot. A directory that the snapshot had at the
  * beginning, also as a symlink to one, takes in the entries and stays as it is otherwise; anything else is replaced, except that
@@ -126,9 +62,7 @@ export class TreeAdder {
   /** Aborted when the caller's signal is, or when the source fails. */
   readonly signal: AbortSignal;
   readonly #work: WritableSnapshot;
-  readonly #before: DirectoryNode;
-  readonly #root: LayerDirectory;
-  readonly #dest: Place;
+  readonly #places: Places;
   /** The names of the entry before, and the directory that it came into. */
   #last: { readonly names: readonly string[]; readonly place: Place };
   readonly #kind: SourceKind;
@@ -137,16 +71,11 @@ export class TreeAdder {
   readonly #stop = new AbortController();
   readonly #pool = new TaskPool(CONCURRENCY);
   readonly #links: HardLinks;
+  readonly #counts: Counts;
   readonly #selection: Selection;
   /** Attributes of directories that the filter leaves out: they come along with the first entry in them that is taken. */
   readonly #leftOut = new Map<string, NodeAttributes>();
   readonly #onAbort = (): void => this.#stop.abort(this.#options.signal?.reason);
-  #entries = 0;
-  #made = 0;
-  #size = 0;
-  #written = 0;
-  #files = 0;
-  #cached = 0;
 
   /**
    * @param before what the snapshot has so far, `dest` among it
@@ -161,14 +90,13 @@ export class TreeAdder {
     report: StepReporter,
   ) {
     this.#work = work;
-    this.#before = before;
-    this.#root = new LayerDirectory(before);
-    this.#dest = this.#openBefore(dest) ?? { directory: this.#root, path: "" };
-    this.#last = { names: [""], place: this.#dest };
+    this.#places = new Places(before, dest);
+    this.#last = { names: [""], place: this.#places.dest };
     this.#kind = kind;
     this.#options = options;
     this.#report = report;
-    this.#links = new HardLinks(work);
+    this.#links = new HardLinks(work, this.#places, kind.ordered === true, () => this.#pool.finish());
+    this.#counts = new Counts(kind);
     this.#selection = new Selection(kind.filtered === true ? undefined : options.filter);
     this.signal = this.#stop.signal;
     options.signal?.addEventListener("abort", this.#onAbort);
@@ -201,7 +129,7 @@ export class TreeAdder {
     }
     if (!(await this.#takes(names, node, doing))) return;
     checkNames(names, doing);
-    this.#entries++;
+    this.#counts.entries++;
     const parent = await this.#parentOf(names, doing);
     if (node.type === "directory") await this.#addDirectory(parent, name, node.attributes, doing);
     else await this.#addLeaf(parent, name, node, doing);
@@ -218,15 +146,8 @@ export class TreeAdder {
     const names = entryNames(path, doing);
     const name = names.at(-1);
     if (name === undefined) return false;
-    const parent = await this.#parentOf(names, doing);
-    if (parent.directory.entries.has(name)) return false;
-    if (!(await putKnownDirectory(this.#work, `${parent.path}/${name}`, directory))) return false;
-    parent.directory.put(name, new LayerDirectory());
-    this.#entries += counts.entries;
-    this.#size += counts.size;
-    this.#files += counts.files;
-    this.#cached += counts.files;
-    this.#written += counts.size;
+    if (!(await addKnown(this.#work, await this.#parentOf(names, doing), name, directory))) return false;
+    this.#counts.countKnown(counts);
     return true;
   }
 
@@ -234,8 +155,8 @@ export class TreeAdder {
   async finish(): Promise<AddedEntries> {
     await this.#pool.finish();
     await this.#links.make();
-    if (this.#files > 0 && this.#cached === this.#files) this.#report.cached();
-    return { entries: this.#entries, size: this.#size };
+    if (this.#counts.files > 0 && this.#counts.cached === this.#counts.files) this.#report.cached();
+    return { entries: this.#counts.entries, size: this.#counts.size };
   }
 
   /** Ends what is still read. */
@@ -257,7 +178,7 @@ export class TreeAdder {
     if (answer !== false) return answer === true;
     const attributes = wantedAttributes(this.#options, node.attributes);
     this.#leftOut.set(path, attributes);
-    const there = this.#find(names, doing);
+    const there = this.#places.find(names, doing);
     if (there?.entry?.type === "directory" && there.entry.cleared) {
       await setAttributes(this.#work, there.path, attributes, { replaceXattrs: true });
     }
@@ -277,9 +198,9 @@ export class TreeAdder {
 
   /** The directory of these names, made if need be. */
   async #enter(names: readonly string[], doing: string): Promise<Place> {
-    let place = this.#dest;
+    let place = this.#places.dest;
     for (const [at, name] of names.entries()) {
-      const next = this.#step(place, name);
+      const next = this.#places.step(place, name);
       if (next !== undefined) {
         place = next;
         continue;
@@ -287,46 +208,15 @@ export class TreeAdder {
       const entry = place.directory.entries.get(name);
       if (entry !== undefined && place.directory.isOwn(name)) throw notEntered(entry, `${place.path}/${name}`, doing);
       const leftOut = this.#leftOut.size > 0 ? this.#leftOut.get(names.slice(0, at + 1).join("/")) : undefined;
-      if (leftOut !== undefined) this.#entries++;
+      if (leftOut !== undefined) this.#counts.entries++;
       place = await this.#makeDirectory(place, name, leftOut ?? DEFAULT_ATTRIBUTES.directory, doing);
     }
     return place;
   }
 
-  /** The directory that a name leads to, if it leads to one. */
-  #step({ directory, path }: Place, name: string): Place | undefined {
-    const entry = directory.entries.get(name);
-    const next = `${path}/${name}`;
-    if (entry?.type === "directory") return { directory: entry, path: next };
-    return entry?.type === "symlink" && !directory.isOwn(name) ? this.#openBefore(next) : undefined;
-  }
-
-  /**
-   * The directory that a path led to before anything was added, if it led to one. Later it cannot have gone away, for nothing
-   * replaces a directory; and what the source brings cannot make the path lead anywhere else.
-   */
-  #openBefore(path: string): Place | undefined {
-    try {
-      const place = resolve(this.#before, path, { follow: "always" }, "Cannot add");
-      if (place.entry?.type !== "directory") return undefined;
-      const real = place.parents.length === 0 ? "" : pathOf(place);
-      let directory: LayerDirectory = this.#root;
-      for (const name of real.split("/").slice(1)) {
-        const next = directory.entries.get(name);
-        if (next?.type !== "directory") return undefined;
-        directory = next;
-      }
-      return { directory, path: real };
-    } catch (error) {
-      const nowhere = ["NOT_FOUND", "NOT_A_DIRECTORY", "SYMLINK_LOOP"] as const;
-      if (nowhere.some((code) => isSlipwayError(error, code))) return undefined;
-      throw error;
-    }
-  }
-
   async #addDirectory(parent: Place, name: string, said: NodeAttributes, doing: string): Promise<void> {
     const attributes = wantedAttributes(this.#options, said);
-    const existing = this.#step(parent, name);
+    const existing = this.#places.step(parent, name);
     if (existing === undefined) {
       await this.#makeDirectory(parent, name, attributes, doing);
     } else if (existing.directory.cleared) {
@@ -338,7 +228,7 @@ export class TreeAdder {
   async #makeDirectory(parent: Place, name: string, attributes: NodeAttributes, doing: string): Promise<Place> {
     const path = `${parent.path}/${name}`;
     await this.#makeRoom(parent, name, doing);
-    this.#countMade(doing);
+    this.#counts.countMade(doing);
     await this.#work.mkdir(path, attributes);
     const directory = new LayerDirectory();
     parent.directory.put(name, directory);
@@ -353,12 +243,12 @@ export class TreeAdder {
   ): Promise<void> {
     const path = `${parent.path}/${name}`;
     // Looked for before anything is removed: a link to itself would take away what it names.
-    const linked = node.type === "link" ? this.#linked(node.target, path, doing) : "";
+    const linked = node.type === "link" ? this.#links.existing(node.target, path, doing) : "";
     if (parent.directory.entries.has(name)) await this.#makeRoom(parent, name, doing);
-    this.#countMade(doing);
+    this.#counts.countMade(doing);
     switch (node.type) {
       case "link":
-        await this.#link(linked, path);
+        await this.#links.link(linked, path);
         break;
       case "file":
         await this.#addFile(path, node, doing);
@@ -380,15 +270,11 @@ export class TreeAdder {
   }
 
   async #addFile(path: string, node: Extract<SourceNode, { type: "file" }>, doing: string): Promise<void> {
-    const { sizeLimit = Number.POSITIVE_INFINITY } = this.#kind;
-    this.#size += node.size;
-    if (this.#size > sizeLimit)
-      throw this.#limit(`${doing}: the files have more than the ${sizeLimit} bytes that they may`);
+    this.#counts.countFile(node.size, doing);
     const attributes = wantedAttributes(this.#options, node.attributes);
-    this.#files++;
     if (isKnown(node.content)) {
-      this.#cached++;
-      this.#written += node.size;
+      this.#counts.cached++;
+      this.#counts.written += node.size;
       // Next to nothing is done: not worth a place in the pool, nor an event.
       await this.#work.writeFile(path, node.content, { ...attributes, signal: this.signal });
       node.written?.();
@@ -397,9 +283,9 @@ export class TreeAdder {
     const write = async (): Promise<void> => {
       let counted = 0;
       const count = (current: number): void => {
-        this.#written += current - counted;
+        this.#counts.written += current - counted;
         counted = current;
-        this.#report.running(this.#written);
+        this.#report.running(this.#counts.written);
       };
       // A large file is to show that it moves; a small one would pay more for that than for being read.
       const onProgress =
@@ -416,48 +302,6 @@ export class TreeAdder {
     };
     if (this.#kind.sequential === true) await write();
     else await this.#pool.start(write);
-  }
-
-  /** In the order of a layer, links get the same inode numbers in their places as at the end. */
-  async #link(existing: string, path: string): Promise<void> {
-    if (this.#kind.ordered !== true) {
-      this.#links.add(existing, path);
-      return;
-    }
-    // It may still be read.
-    await this.#pool.finish();
-    await this.#work.link(existing, path);
-  }
-
-  /** Where that is what a hard link names. */
-  #linked(target: string, path: string, doing: string): string {
-    const linking = `${doing}: it is a hard link to ${JSON.stringify(target.slice(0, 200))}`;
-    const there = this.#find(entryNames(target, linking), linking);
-    if (there?.entry?.type === "directory") throw new SlipwayError("INVALID_PATH", `${linking}, which is a directory`);
-    if (there?.entry === undefined || !there.own || there.path === path) {
-      throw new SlipwayError("INVALID_PATH", `${linking}, which does not come before it, or was left out`);
-    }
-    return there.path;
-  }
-
-  /** What is at these names, nothing being made on the way. */
-  #find(
-    names: readonly string[],
-    doing: string,
-  ): { readonly entry: Leaf | LayerDirectory | undefined; readonly own: boolean; readonly path: string } | undefined {
-    let place: Place | undefined = this.#dest;
-    const name = names.at(-1);
-    if (name === undefined) return { entry: place.directory, own: false, path: place.path };
-    for (const parent of names.slice(0, -1)) {
-      const entry = place.directory.entries.get(parent);
-      if (entry?.type === "symlink" && place.directory.isOwn(parent)) {
-        throw notEntered(entry, `${place.path}/${parent}`, doing);
-      }
-      place = this.#step(place, parent);
-      if (place === undefined) return undefined;
-    }
-    const { directory, path } = place;
-    return { entry: directory.entries.get(name), own: directory.isOwn(name), path: `${path}/${name}` };
   }
 
   /** Takes away what is at the place of something else. */
@@ -478,35 +322,10 @@ export class TreeAdder {
     }
     directory.entries.delete(name);
     // It may have been a symlink to where the last entry came.
-    this.#last = { names: [""], place: this.#dest };
+    this.#last = { names: [""], place: this.#places.dest };
   }
-
-  #countMade(doing: string): void {
-    const { entryLimit = Number.POSITIVE_INFINITY } = this.#kind;
-    this.#made++;
-    if (this.#made > entryLimit)
-      throw this.#limit(`${doing}: there are more than the ${entryLimit} entries that may be`);
-  }
-
-  #limit(message: string): SlipwayError {
-    return new SlipwayError(this.#kind.limitCode ?? "OUT_OF_RANGE", message);
-  }
-}
-
-function isKnown(content: FileContent): content is KnownSource {
-  return typeof content === "object" && content !== null && "open" in content && "digest" in content;
 }
 
 // What the source brings is only looked at for being a symlink or something else.
 const LEAF: Leaf = specialNode(DEFAULT_ATTRIBUTES.file, "fifo", 0, 0);
 const SYMLINK: Leaf = symlinkNode(DEFAULT_ATTRIBUTES.symlink, "nowhere");
-
-/** Why what the source has brought itself is not gone through. */
-function notEntered(entry: Leaf | LayerDirectory, path: string, doing: string): SlipwayError {
-  return entry.type === "symlink"
-    ? new SlipwayError(
-        "INVALID_PATH",
-        `${doing}: its path leads through ${path}, which the same source has as a symlink`,
-      )
-    : new SlipwayError("NOT_A_DIRECTORY", `${doing}: the same source has ${path} as something other than a directory`);
-}
