@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createMemoryContentStore, withReferences } from "../../src/content/index.ts";
 import { isSlipwayError, SlipwayError } from "../../src/errors.ts";
 import { createExporter } from "../../src/exporter/index.ts";
@@ -279,6 +279,25 @@ describe("what is recorded", () => {
     expect(left).toContain(own);
     expect(left.filter((key) => key.startsWith(old(6)))).toEqual([]);
     expect(left.filter((key) => key.startsWith(old(7)))).toHaveLength(2);
+  });
+
+  it("takes the place of what earlier versions recorded, and leaves what is not theirs", async () => {
+    write("a", "content");
+    const old = ["stat-cache/0/tree", "stat-cache/1/tree", "stat-cache/1/tree/part"];
+    const others = ["layers/of", "stat-cache/3/tree", "stat-cache/10/tree/part", "stat-cache/other"];
+    for (const key of [...old, ...others]) await metadata.set(key, new Uint8Array([1]));
+    await readUntilKnown();
+    const left = await metadata.keys("");
+    expect(left.filter((key) => !key.startsWith("stat-cache/2/"))).toEqual([...others].sort());
+    expect(left.length).toBeGreaterThan(others.length);
+  });
+
+  it("is not listed by a build that finds all as it was", async () => {
+    write("a", "content");
+    await readUntilKnown();
+    const keys = vi.spyOn(metadata, "keys");
+    await read();
+    expect(keys).not.toHaveBeenCalled();
   });
 
   it("is never half of two builds that end at the same time", async () => {

@@ -2,8 +2,13 @@ import { createHash } from "node:crypto";
 import type { MetadataStore } from "../../snapshots/metadata.ts";
 import { cutParts, decodePart, encodePart, nameOfPart, type RecordedFiles } from "./part.ts";
 
+/** What the keys of all versions begin with. */
+const ALL = "stat-cache/";
+
 /** Raised when the form of the records changes. */
-const PREFIX = "stat-cache/2/";
+const VERSION = 2;
+
+const PREFIX = `${ALL}${VERSION}/`;
 
 /** Trees that are remembered. */
 const TREES = 64;
@@ -62,7 +67,7 @@ export class TreeRecords {
     await this.#write({ used: now, parts, form });
     const stay = new Set(parts.map((name) => `${this.#key}/${name}`));
     for (const key of await metadata.keys(`${this.#key}/`)) if (!stay.has(key)) await metadata.delete(key);
-    if (before.used === 0) await this.#forgetOldest();
+    if (before.used === 0) await this.#forgetOthers();
   }
 
   /** Notes that the records were used, and are as they were. */
@@ -84,15 +89,22 @@ export class TreeRecords {
     await this.#metadata.set(this.#key, new TextEncoder().encode(JSON.stringify(head)));
   }
 
-  async #forgetOldest(): Promise<void> {
+  /** Forgets the trees that were not used for longest, and what earlier versions recorded: nobody else would ever remove it. */
+  async #forgetOthers(): Promise<void> {
     const heads: { readonly key: string; readonly used: number }[] = [];
-    for (const key of await this.#metadata.keys(PREFIX)) {
-      if (key.includes("/", PREFIX.length)) continue;
+    for (const key of await this.#metadata.keys(ALL)) {
+      if (isOfEarlierVersion(key)) await this.#metadata.delete(key);
+      if (!key.startsWith(PREFIX) || key.includes("/", PREFIX.length)) continue;
       heads.push({ key, used: parseHead(await this.#metadata.get(key)).used });
     }
     heads.sort((a, b) => b.used - a.used);
     for (const { key } of heads.slice(TREES)) await forgetTree(this.#metadata, key);
   }
+}
+
+function isOfEarlierVersion(key: string): boolean {
+  const [, version] = /^(\d+)\//.exec(key.slice(ALL.length)) ?? [];
+  return version !== undefined && Number(version) < VERSION;
 }
 
 /** The list first: without it the parts mean nothing. */
