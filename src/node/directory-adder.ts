@@ -140,7 +140,14 @@ export class DirectoryAdder {
     const shared = new Set<number>();
     if (wholes.every(({ linked }) => linked.length === 0)) return shared;
     const firsts = Array.from(this.#firsts.values(), (first) => Number(factsOf(first).ino));
-    const inodes = Float64Array.from([...firsts, ...wholes.flatMap(({ linked }) => linked)]).sort();
+    const lists = [firsts, ...wholes.map(({ linked }) => linked)];
+    const inodes = new Float64Array(lists.reduce((sum, { length }) => sum + length, 0));
+    let filled = 0;
+    for (const list of lists) {
+      inodes.set(list, filled);
+      filled += list.length;
+    }
+    inodes.sort();
     for (let at = 1; at < inodes.length; at++) {
       if (inodes[at] === inodes[at - 1]) shared.add(inodes[at] as number);
     }

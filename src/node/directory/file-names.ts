@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 
-/** Characters that stand for themselves in file names: the same on filesystems that know upper and lower case and on others. */
-const PLAIN = /^[a-z0-9_-]$/;
+/** All but the characters that stand for themselves in file names: the same on filesystems that know upper and lower case and on others. */
+const SPECIAL = /[^a-z0-9_-]/g;
 
 /** Filesystems take 255 bytes a name. */
 const PIECE = 200;
@@ -11,11 +11,8 @@ const PIECE = 200;
  * `-` as `%xx`. Long ones go on in a directory whose name ends in `+`.
  */
 export function fileNameOf(key: string): readonly string[] {
-  let encoded = "";
-  for (const byte of Buffer.from(key, "utf8")) {
-    const char = String.fromCharCode(byte);
-    encoded += PLAIN.test(char) ? char : `%${byte.toString(16).padStart(2, "0")}`;
-  }
+  const bytes = Buffer.from(key, "utf8").toString("latin1");
+  const encoded = bytes.replace(SPECIAL, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`);
   const pieces: string[] = [];
   for (let at = 0; at < encoded.length; at += PIECE) pieces.push(encoded.slice(at, at + PIECE));
   return pieces.map((piece, i) => (i === pieces.length - 1 ? piece : `${piece}+`));
