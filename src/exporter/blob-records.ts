@@ -23,7 +23,7 @@ export interface BlobRecords {
 }
 
 /** Part of every key. Raised when the same input gives other bytes: another gzip engine, another rule of the byte contract. */
-export const FORMAT = 3;
+export const FORMAT = 4;
 
 const PREFIX = "layers/";
 

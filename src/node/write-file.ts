@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { type ByteSource, chunksOf } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
+import { FlushBehind } from "./flush-behind.ts";
 import { errnoOf, hostError } from "./host-error.ts";
 import { isGranted } from "./permission.ts";
 
@@ -56,8 +57,9 @@ async function fill(
   path: string,
   source: ByteSource,
   signal: AbortSignal | undefined,
-  flush: boolean,
+  durable: boolean,
 ): Promise<number> {
+  const flush = durable ? new FlushBehind(file) : undefined;
   let size = 0;
   try {
     for await (const chunk of chunksOf(source)) {
@@ -66,9 +68,11 @@ async function fill(
         throw hostError(error, `write ${path}`);
       });
       size += chunk.byteLength;
+      flush?.wrote(chunk.byteLength);
     }
-    if (flush) await attempt(path, file.sync());
+    if (flush !== undefined) await attempt(path, flush.finish());
   } catch (error) {
+    await flush?.settle();
     await file.close().catch(() => undefined);
     throw error;
   }

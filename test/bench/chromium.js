@@ -63,13 +63,14 @@ export async function benchChromium({ set, rounds }) {
     server.close();
   }
 
-  const seconds = (/** @type {string} */ name, /** @type {"gzip" | "native" | "export"} */ what) =>
+  const seconds = (/** @type {string} */ name, /** @type {"first" | "gzip" | "native" | "export"} */ what) =>
     (found.get(name)?.rounds ?? []).map((round) => round[what]);
   const speed = (/** @type {number[]} */ all) => (size / MB / median(all)).toFixed(1);
   table(
     [
       "engine",
       "gzip 6, one thread, MB/s",
+      "the first time",
       "`CompressionStream`, MB/s",
       "size beside it",
       "export in memory, two workers, MB/s",
@@ -77,6 +78,7 @@ export async function benchChromium({ set, rounds }) {
     [...found].map(([name, { version, rounds: all }]) => [
       `${name} ${version}`,
       speed(seconds(name, "gzip")),
+      speed(seconds(name, "first")),
       speed(seconds(name, "native")),
       ((all[0]?.gzipSize ?? Number.NaN) / (all[0]?.nativeSize ?? Number.NaN)).toFixed(4),
       speed(seconds(name, "export")),

@@ -1,4 +1,4 @@
-// Compressors on the same bytes in memory, in turn: ours and those of JavaScript in this process, others as programs on the same file.
+// Compressors on the same bytes: those of this process in memory, on one part after the other in turn, others as programs on the file.
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,13 +8,15 @@ import { gzip } from "slipway/compress";
 import { createCompressPool } from "slipway/node";
 import { judgeSpeed, leaveOut, percentMore } from "./goals.js";
 import { has, optionalPackage } from "./machine.js";
-import { interleave, MB, median, run, speedup, timed } from "./measure.js";
+import { interleave, interleaveParts, MB, median, run, speedup, timed } from "./measure.js";
 import { heading, progress, say, table } from "./report.js";
 
 /** @typedef {import("./set/index.js").TreeName} TreeName */
 
 const LEVEL = 6;
 const CHUNK = 64 * 1024;
+/** What is done in this process is done in turn for parts of so many bytes, since the machine's own speed changes within a second. */
+const PART = 4 * 1024 * 1024;
 
 /** @type {readonly TreeName[]} */
 const INPUTS = ["node_modules", "rootfs", "small files", "incompressible"];
@@ -60,27 +62,34 @@ async function program(shell, output) {
 }
 
 /**
+ * What compresses in this thread.
+ * @returns {Map<string, (bytes: Uint8Array) => number | Promise<number>>} each gives the bytes of its output
+ */
+function enginesInThread() {
+  /** @type {Map<string, (bytes: Uint8Array) => number | Promise<number>>} */
+  const all = new Map();
+  all.set(OURS, (bytes) => slipwaySize(bytes, { level: LEVEL }));
+  all.set(ZLIB, zlibSize);
+  all.set(FFLATE, (bytes) => fflateGzip(bytes, { level: LEVEL }).byteLength);
+  const pako = optionalPackage("pako");
+  if (pako !== undefined) all.set("pako", (bytes) => pako.gzip(bytes, { level: LEVEL }).byteLength);
+  return all;
+}
+
+/**
+ * What has threads, or is a program.
  * @param {{ bytes: Uint8Array, path: string }} input
  * @param {string} output
  * @param {import("slipway/compress").CompressPool} pool
  */
-function contestantsOf({ bytes, path }, output, pool) {
+function otherContestants({ bytes, path }, output, pool) {
   /** @type {import("./measure.js").Contestant[]} */
-  const all = [
-    { name: OURS, run: () => timed(() => slipwaySize(bytes, { level: LEVEL })) },
-    { name: ZLIB, run: () => timed(() => zlibSize(bytes)) },
-    { name: FFLATE, run: () => timed(() => fflateGzip(bytes, { level: LEVEL }).byteLength) },
-  ];
-  const pako = optionalPackage("pako");
-  if (pako !== undefined) {
-    all.push({ name: "pako", run: () => timed(() => pako.gzip(bytes, { level: LEVEL }).byteLength) });
-  }
-  all.push({ name: OURS_TWO, run: () => timed(() => slipwaySize(bytes, { level: LEVEL, pool })) });
+  const all = [{ name: OURS_TWO, run: () => timed(() => slipwaySize(bytes, { level: LEVEL, pool })) }];
   for (const [name, tool, command] of [
+    [PIGZ_TWO, "pigz", `pigz -${LEVEL} -p2 -c`],
+    ["pigz -p1", "pigz", `pigz -${LEVEL} -p1 -c`],
     ["GNU gzip", "gzip", `gzip -${LEVEL} -c`],
     ["libdeflate-gzip", "libdeflate-gzip", `libdeflate-gzip -${LEVEL} -c`],
-    ["pigz -p1", "pigz", `pigz -${LEVEL} -p1 -c`],
-    [PIGZ_TWO, "pigz", `pigz -${LEVEL} -p2 -c`],
   ]) {
     if (has(tool ?? "")) all.push({ name: name ?? "", run: () => program(`${command} '${path}'`, output) });
   }
@@ -122,11 +131,20 @@ async function benchInput(name, input, directory, pool, rounds) {
   const { bytes, label } = input;
   const size = bytes.byteLength;
   heading(`gzip ${LEVEL} of ${label}, median of ${rounds}`);
-  const contestants = contestantsOf(input, join(directory, "output"), pool);
-  // What is compiled while it runs should be so before it is measured.
-  const beginning = { bytes: bytes.subarray(0, 2 * 1024 * 1024), path: input.path };
-  for (const { run } of contestantsOf(beginning, join(directory, "output"), pool).slice(0, 5)) await run();
-  const results = await interleave(contestants, rounds, (text) => progress(`gzip of ${name}, ${text}`));
+  const engines = enginesInThread();
+  const others = otherContestants(input, join(directory, "output"), pool);
+  // The whole input once: what engines compile while it runs is compiled then, as in anything that goes on for some seconds.
+  const firsts = await interleave(
+    [...engines].map(([title, compress]) => ({ name: title, run: () => timed(() => compress(bytes)) })),
+    1,
+    (text) => progress(`gzip of ${name}, first ${text}`),
+  );
+  await interleave(others.slice(0, 1), 1);
+  const results = await interleaveParts(engines, bytes, PART, rounds, (text) => progress(`gzip of ${name}, ${text}`));
+  for (const [title, result] of results) result.size = firsts.get(title)?.size ?? Number.NaN;
+  for (const [title, result] of await interleave(others, rounds, (text) => progress(`gzip of ${name}, ${text}`))) {
+    results.set(title, result);
+  }
   const speed = (/** @type {number[]} */ seconds) => `${(size / MB / median(seconds)).toFixed(1)} MB/s`;
   const baseline = results.get(ZLIB)?.size ?? Number.NaN;
   const ours = /** @type {import("./measure.js").Result} */ (results.get(OURS));
@@ -134,6 +152,7 @@ async function benchInput(name, input, directory, pool, rounds) {
     [
       "",
       "MB/s",
+      "MB/s the first time",
       "output of the input",
       "size beside zlib 6",
       "time beside Slipway, one thread",
@@ -142,6 +161,7 @@ async function benchInput(name, input, directory, pool, rounds) {
     [...results].map(([title, result]) => [
       title,
       (size / MB / median(result.seconds)).toFixed(1),
+      firsts.has(title) ? (size / MB / median(firsts.get(title)?.seconds ?? [])).toFixed(1) : "",
       (result.size / size).toFixed(4),
       percentMore(result.size / baseline),
       `${speedup(ours.seconds, result.seconds).toFixed(2)} ×`,
@@ -186,17 +206,11 @@ async function benchInput(name, input, directory, pool, rounds) {
 async function benchLevels({ bytes, label }, rounds) {
   const some = Math.min(rounds, 3);
   heading(`Levels, one thread, ${label}, median of ${some}`);
-  const results = await interleave(
-    [
-      { name: "Node's zlib 6", run: () => timed(() => zlibSize(bytes)) },
-      ...Array.from({ length: 9 }, (_, i) => ({
-        name: `Slipway ${i + 1}`,
-        run: () => timed(() => slipwaySize(bytes, { level: i + 1 })),
-      })),
-    ],
-    some,
-    (text) => progress(`levels, ${text}`),
-  );
+  /** @type {Map<string, (bytes: Uint8Array) => number | Promise<number>>} */
+  const engines = new Map([["Node's zlib 6", zlibSize]]);
+  for (let level = 1; level <= 9; level++) engines.set(`Slipway ${level}`, (part) => slipwaySize(part, { level }));
+  for (const compress of engines.values()) await compress(bytes.subarray(0, bytes.byteLength / 2));
+  const results = await interleaveParts(engines, bytes, PART, some, (text) => progress(`levels, ${text}`));
   const zlib = /** @type {import("./measure.js").Result} */ (results.get("Node's zlib 6"));
   table(
     ["level", "MB/s", "speed beside zlib 6", "size beside zlib 6"],

@@ -110,6 +110,44 @@ export async function interleave(contestants, rounds, onProgress = () => undefin
 }
 
 /**
+ * Does all of some bytes once per round, one part after the other, each part by all contestants in turn: so that also what changes
+ * within seconds is the same for all.
+ * @param {ReadonlyMap<string, (part: Uint8Array) => number | Promise<number>>} contestants each gives the size of its output
+ * @param {Uint8Array} bytes
+ * @param {number} partSize
+ * @param {number} rounds
+ * @param {(text: string) => void} [onProgress]
+ * @returns {Promise<Map<string, Result>>} seconds and sizes of all parts together
+ */
+export async function interleaveParts(contestants, bytes, partSize, rounds, onProgress = () => undefined) {
+  /** @type {Map<string, Result>} */
+  const results = new Map([...contestants.keys()].map((name) => [name, { seconds: [], cpu: [], peak: 0, size: 0 }]));
+  for (let round = 1; round <= rounds; round++) {
+    const sums = new Map([...contestants.keys()].map((name) => [name, { seconds: 0, cpu: 0, size: 0 }]));
+    for (let at = 0; at < bytes.byteLength; at += partSize) {
+      const part = bytes.subarray(at, at + partSize);
+      for (const [name, compress] of contestants) {
+        const { seconds, cpu = Number.NaN, size = 0 } = await timed(() => compress(part));
+        const sum = /** @type {{ seconds: number, cpu: number, size: number }} */ (sums.get(name));
+        sum.seconds += seconds;
+        sum.cpu += cpu;
+        sum.size += size;
+      }
+    }
+    const told = [];
+    for (const [name, { seconds, cpu, size }] of sums) {
+      const result = /** @type {Result} */ (results.get(name));
+      result.seconds.push(seconds);
+      result.cpu.push(cpu);
+      result.size = size;
+      told.push(`${name} ${seconds.toFixed(2)}`);
+    }
+    onProgress(`round ${round} of ${rounds}: ${told.join(", ")} s`);
+  }
+  return results;
+}
+
+/**
  * How many times as fast as a peer something was: the median over the rounds of what each round says, since both saw
  * the same machine only within a round.
  * @param {readonly number[]} ours seconds

@@ -81,8 +81,9 @@ export class MatchFinder {
     const heads = this.#heads;
     const previous = this.#previous;
     const view = this.#view;
-    let at = start;
-    for (; at < end; at += 4) {
+    // Noted beforehand: V8 compiles the loop before it has come out of it once, and gives that code up at whatever follows the loop.
+    this.#indexed = start < end ? start + ((end - start + 3) & ~3) : start;
+    for (let at = start; at < end; at += 4) {
       let hash = Math.imul(view.getInt32(at, true), MULTIPLIER) >>> HASH_SHIFT;
       previous[at & MASK] = heads[hash] as number;
       heads[hash] = at;
@@ -96,7 +97,6 @@ export class MatchFinder {
       previous[(at + 3) & MASK] = heads[hash] as number;
       heads[hash] = at + 3;
     }
-    this.#indexed = at;
   }
 
   #indexShort(heads: Int32Array, previous: Int32Array, start: number, end: number): void {

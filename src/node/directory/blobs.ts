@@ -14,6 +14,7 @@ import { SlipwayError } from "../../errors.ts";
 import type { HasherFactory } from "../../hash/hasher.ts";
 import { type Digest, isDigest, parseDigest } from "../../oci/digest.ts";
 import { fileSourceOfSize } from "../file-source.ts";
+import { FlushBehind } from "../flush-behind.ts";
 import { hostError } from "../host-error.ts";
 import { syncDirectory, writeFully } from "../write-file.ts";
 import { entriesOf, makeDirectory, readIfThere, removeIfThere, replaceFile } from "./files.ts";
@@ -175,18 +176,23 @@ export class DirectoryContentStore implements ContentStore {
         throw hostError(error, `write ${data}`);
       }
     };
+    const flush = this.#durable ? new FlushBehind(file) : undefined;
     let closed = false;
     const close = async (): Promise<void> => {
       if (closed) return;
       closed = true;
+      await flush?.settle();
       await file.close();
     };
     return {
-      append: (bytes, offset) => attempt(() => writeFully(file, bytes, offset)),
+      append: async (bytes, offset) => {
+        await attempt(() => writeFully(file, bytes, offset));
+        flush?.wrote(bytes.byteLength);
+      },
       truncate: (size) => attempt(() => file.truncate(size)),
       read: (size) => this.ingests.read(ref, size),
       publish: async (blob) => {
-        if (this.#durable) await attempt(() => file.sync());
+        if (flush !== undefined) await attempt(() => flush.finish());
         await this.#publish(ref, data, blob);
       },
       release: async () => {
