@@ -49,7 +49,7 @@ export const PRESETS: Readonly<Record<DeflateLevel, Preset>> = {
   3: { parser: "lazy", depth: 4, nice: 32, lazy: 0, short: false, piece: 12288, split: 600 },
   4: { parser: "lazy", depth: 4, nice: 32, lazy: 6, short: false, piece: 12288, split: 500 },
   5: { parser: "lazy", depth: 5, nice: 32, lazy: 10, short: false, piece: 12288, split: 500 },
-  6: { parser: "lazy", depth: 6, nice: 48, lazy: 8, short: false, piece: 12288, split: 500 },
+  6: { parser: "lazy", depth: 6, nice: 48, lazy: 9, short: false, piece: 12288, split: 500 },
   7: { parser: "lazy", depth: 20, nice: 130, lazy: 32, short: true, piece: 8192, split: 300 },
   8: { parser: "lazy", depth: 100, nice: 258, lazy: 258, short: true, piece: 4096, split: 100 },
   9: { parser: "lazy", depth: 400, nice: 258, lazy: 258, short: true, piece: 4096, split: 100 },
