@@ -8,12 +8,12 @@ const FLUSH_EVERY = 8 * 1024 * 1024;
  * time has not much left to do then.
  */
 export class FlushBehind {
-  readonly #file: FileHandle;
+  readonly #file: Pick<FileHandle, "sync">;
   #waiting = 0;
   #underWay: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(file: FileHandle) {
+  constructor(file: Pick<FileHandle, "sync">) {
     this.#file = file;
   }
 

@@ -10,10 +10,10 @@ interface Flush {
 }
 
 /** A file whose flushes end when the test says so. */
-function fakeFile(): { readonly file: FileHandle; readonly flushes: Flush[] } {
+function fakeFile(): { readonly file: Pick<FileHandle, "sync">; readonly flushes: Flush[] } {
   const flushes: Flush[] = [];
   const sync = (): Promise<void> => new Promise((resolve, reject) => flushes.push({ resolve, reject }));
-  return { file: { sync } as unknown as FileHandle, flushes };
+  return { file: { sync }, flushes };
 }
 
 /** Until everything that only waits for promises has gone on. */
