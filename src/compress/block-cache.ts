@@ -13,6 +13,9 @@ export interface BlockCache {
   key(block: Uint8Array, level: DeflateLevel): Promise<string | undefined>;
   /** The block of this key, verified; undefined if there is none that can be trusted. Never fails, but for an aborted signal. */
   find(key: string, options: { readonly signal?: AbortSignal | undefined }): Promise<DeflatedBlock | undefined>;
-  /** Told of each block of a stream that has a key, in order: its deflated data begins at byte `offset` of the gzip member. */
+  /**
+   * Told of each block of a stream that has a key, in order: its deflated data begins at byte `offset` of the gzip member. The data is
+   * there until the call returns; afterwards its memory may be given back.
+   */
   note(key: string, offset: number, block: DeflatedBlock): void;
 }

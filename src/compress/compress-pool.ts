@@ -3,7 +3,10 @@ import { type BlockDeflater, createBlockDeflater, type DeflateLevel } from "./de
 
 /** A block after it was deflated on its own. */
 export interface DeflatedBlock {
-  /** Deflate data (RFC 1951) that ends on a byte boundary and is not marked as final: blocks may follow each other in any number. */
+  /**
+   * Deflate data (RFC 1951) that ends on a byte boundary and is not marked as final: blocks may follow each other in any number. The
+   * array belongs to who asked for the block, and shares its memory with nothing else that is used.
+   */
   readonly data: Uint8Array;
   /** CRC-32 of the bytes that went in. */
   readonly crc32: number;

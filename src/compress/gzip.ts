@@ -42,7 +42,8 @@ export const GZIP_ENGINES: readonly GzipEngine[] = ["slipway", "fflate"];
 
 /**
  * Compresses to gzip (RFC 1952): one member, without name and time. The same bytes at the same level by the same engine give the
- * same output, however the source is cut into chunks, wherever it runs, with any pool and any cache.
+ * same output, however the source is cut into chunks, wherever it runs, with any pool and any cache. Each chunk is an array of the
+ * reader's own.
  *
  * The engine `slipway` cuts a tar at entries, and anything else into pieces, and deflates each block on its own.
  * @throws SlipwayError `INVALID_ARGUMENT` if the level is not a whole number from 0 to 9 or the engine is not known

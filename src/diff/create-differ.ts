@@ -1,6 +1,7 @@
 import { type CompressPool, gzip } from "../compress/index.ts";
 import type { ContentInfo, ContentStore, ContentWriter } from "../content/store.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
+import { freeMemory } from "../free-memory.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -141,13 +142,16 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
   }
 }
 
-/** Writes chunks that nobody changes, each while the next one is made. */
+/**
+ * Writes chunks that are this writer's own, each while the next one is made. What is written is not left to be collected: with half a
+ * MiB for each block this thread would keep tens of MiB of it.
+ */
 async function writeBehind(writer: ContentWriter, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   let written: Promise<void> = Promise.resolve();
   try {
     for await (const chunk of chunks) {
       await written;
-      written = writer.write(chunk);
+      written = writer.write(chunk).then(() => giveBack(chunk));
       // It is waited for below, perhaps long after it has failed.
       written.catch(() => undefined);
     }
@@ -156,4 +160,12 @@ async function writeBehind(writer: ContentWriter, chunks: AsyncIterable<Uint8Arr
     // When making the next one failed, the writer must not be closed under it; that failure is the one to report.
     await written.catch(() => undefined);
   }
+}
+
+/** From so many bytes on, memory is worth being given back by itself. */
+const WORTH_FREEING = 64 * 1024;
+
+function giveBack({ buffer, byteLength }: Uint8Array): void {
+  if (byteLength >= WORTH_FREEING && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength)
+    freeMemory(buffer);
 }

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { concatBytes } from "../../src/bytes.ts";
+import { type CompressPool, inThreadPool } from "../../src/compress/index.ts";
 import { readBlobBytes } from "../../src/content/index.ts";
 import type { ContentStore } from "../../src/content/store.ts";
 import { createDiffer, DIFF_ID_LABEL } from "../../src/diff/index.ts";
@@ -39,6 +41,28 @@ function readingDifferently(
     status: (ref) => store.status(ref),
     statuses: () => store.statuses(),
     abort: (ref) => store.abort(ref),
+  };
+}
+
+/** The same store, but what is written to it is shown to `watch`, too. */
+function writingToo(store: ContentStore, watch: (chunk: Uint8Array) => void): ContentStore {
+  return {
+    ...readingDifferently(store, (chunks) => chunks),
+    writer: async (options) => {
+      const writer = await store.writer(options);
+      return {
+        ref: writer.ref,
+        write: async (chunk) => {
+          watch(chunk);
+          await writer.write(chunk);
+        },
+        status: () => writer.status(),
+        digest: () => writer.digest(),
+        truncate: (size) => writer.truncate(size),
+        commit: (how) => writer.commit(how),
+        close: () => writer.close(),
+      };
+    },
   };
 }
 
@@ -107,6 +131,31 @@ describe("a layer blob", () => {
     const layer = await createDiffer(bench).compare(undefined, tree, { ref: "layer" });
     expect(layer).toEqual(await createDiffer(workbenchLike(bench)).compare(undefined, tree));
     expect(await allOf(bench.content.statuses())).toEqual([]);
+  });
+
+  it("is written by arrays whose memory is given back, save for what others may use", async () => {
+    const noise = randomBytes(300_000);
+    const sharing: CompressPool = {
+      ...inThreadPool,
+      async deflate(block, options) {
+        const { data, ...sums } = await inThreadPool.deflate(block, options);
+        const larger = new Uint8Array(data.byteLength + 1);
+        larger.set(data);
+        return { ...sums, data: larger.subarray(0, data.byteLength) };
+      },
+    };
+    const sizes: (readonly number[])[] = [];
+    for (const compressPool of [inThreadPool, sharing]) {
+      const bench = workbench();
+      const { tree } = await bench.make((work) => work.writeFile("/noise", noise));
+      const written: Uint8Array[] = [];
+      const content = writingToo(bench.content, (chunk) => written.push(chunk));
+      const layer = await createDiffer({ content, compressPool }).compare(undefined, tree);
+      expect(gunzipSync(await readBlobBytes(bench.content, layer.descriptor)).byteLength).toBe(layer.uncompressedSize);
+      sizes.push(written.map(({ byteLength }) => byteLength).filter((size) => size > 300_000 || size === 0));
+    }
+    expect(sizes).toEqual([[0], [expect.any(Number)]]);
+    expect(sizes[1]?.[0]).toBeGreaterThan(300_000);
   });
 
   it("has a bad compression refused by name", async () => {

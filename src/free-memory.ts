@@ -2,7 +2,7 @@ let nowhere: MessagePort | undefined;
 
 /**
  * Gives memory back to the host at once. A thread that makes little else than large arrays is in no hurry to collect its garbage: tens
- * of them would pile up in each worker.
+ * of them would pile up.
  */
 export function freeMemory(buffer: ArrayBuffer): void {
   const { transfer } = buffer as { transfer?(size: number): ArrayBuffer };
