@@ -9,9 +9,9 @@ export interface ReopenableSource {
   readonly size: number;
   /**
    * Starts reading, by default at the beginning and to the end.
-   * @param range `offset` and `length` in bytes, within the size
+   * @param range `offset` and `length` in bytes, within the size; `reuse` may be passed over
    */
-  open(range?: ByteRange): AsyncIterable<Uint8Array>;
+  open(range?: ReadRange): AsyncIterable<Uint8Array>;
   /**
    * All bytes as one array, at once where nothing has to be waited for; else as a promise. For sources that are small: it spares what
    * a stream costs, which for a file of some KiB is more than reading it. Fails as `open` does, by throwing or by rejecting. Absent where
@@ -33,6 +33,15 @@ export interface ByteRange {
 
 const isReadableStream = (source: ByteSource): source is ReadableStream<Uint8Array> =>
   typeof (source as ReadableStream<Uint8Array>).getReader === "function";
+
+/** What of a blob is read, and how. */
+export interface ReadRange extends ByteRange {
+  /**
+   * The reader is done with each array when it asks for the next, so that it may be filled again. Default false: each is the reader's
+   * own.
+   */
+  readonly reuse?: boolean | undefined;
+}
 
 /**
  * The chunks of any source, one after the other. Not every engine can iterate a `ReadableStream` (WebKit cannot), so this

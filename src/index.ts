@@ -37,6 +37,7 @@ export {
   type ByteSource,
   blobSource,
   bytesSource,
+  type ReadRange,
   type ReopenableSource,
   toBlob,
   toReadableStream,

@@ -38,7 +38,7 @@ export { writeArchive } from "./write.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReadRange, ReopenableSource } from "../bytes.ts";
 export type {
   CommitOptions,
   ContentInfo,

@@ -34,7 +34,7 @@ export { requestPersistentStorage, storageEstimate } from "./storage.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReadRange, ReopenableSource } from "../bytes.ts";
 export type { CompressPool, DeflateBlockOptions, DeflatedBlock, DeflateLevel } from "../compress/index.ts";
 export type { WorkerCompressPool, WorkerPoolOptions } from "../compress/workers/worker-pool.ts";
 export type {

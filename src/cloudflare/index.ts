@@ -33,7 +33,7 @@ export type { RelayAction } from "./relay/route.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange } from "../bytes.ts";
+export type { ByteRange, ReadRange } from "../bytes.ts";
 export type {
   CommitOptions,
   ContentInfo,

@@ -41,7 +41,7 @@ export { copyBlob, writeBlob } from "./write.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReadRange, ReopenableSource } from "../bytes.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
 export type { Digest, DigestAlgorithm } from "../oci/index.ts";
 export type { OperationOptions, ProgressEvent, ProgressListener } from "../progress.ts";

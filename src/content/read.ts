@@ -22,6 +22,8 @@ export interface ReadBlobOptions {
   readonly hasher?: HasherFactory | undefined;
   /** Looked at before every chunk; aborting it makes the read reject with its `reason`. */
   readonly signal?: AbortSignal | undefined;
+  /** As in `ReadRange`: each array may be filled again once the next is asked for. Default false. */
+  readonly reuse?: boolean | undefined;
   /** Told of what the store itself reports: where reading takes requests, that it waits. How far the read is the reader knows. */
   readonly onProgress?: ProgressListener | undefined;
 }
@@ -50,8 +52,9 @@ export async function* readBlob(
   const algorithm = digestAlgorithm(digest);
   const hasher = verifiesItself(store, digest) ? undefined : verifierOf(store, algorithm, options);
   let size = 0;
-  for await (const chunk of store.open(digest, undefined, { signal: options.signal, onProgress: options.onProgress })) {
-    options.signal?.throwIfAborted();
+  const { reuse, signal, onProgress } = options;
+  for await (const chunk of store.open(digest, reuse ? { reuse } : undefined, { signal, onProgress })) {
+    signal?.throwIfAborted();
     size += chunk.byteLength;
     if (blob.size !== undefined && size > blob.size) {
       throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it is longer than its ${blob.size} bytes`);
@@ -59,7 +62,7 @@ export async function* readBlob(
     await hasher?.update(chunk);
     yield chunk;
   }
-  options.signal?.throwIfAborted();
+  signal?.throwIfAborted();
   checkSize(blob, size);
   if (hasher !== undefined) checkDigest(digest, toDigest(algorithm, await hasher.digest()));
 }

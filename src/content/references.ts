@@ -1,4 +1,4 @@
-import type { ByteRange, ReopenableSource } from "../bytes.ts";
+import type { ReadRange, ReopenableSource } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { digestOf, hostHasher, toDigest } from "../hash/index.ts";
@@ -20,7 +20,7 @@ export interface NamedSource extends ReopenableSource {
   /** Default: `blob DIGEST`. */
   readonly name?: string | undefined;
   /** As {@link ReopenableSource.open}; where reading takes requests, these end with the signal and tell when they wait. */
-  open(range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
+  open(range?: ReadRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
   /** As {@link ReopenableSource.readWhole}. */
   readWhole?(options?: OperationOptions): Uint8Array | Promise<Uint8Array>;
   /** Told when its bytes turn out not to have the digest that it was adopted under, before that is reported. Must not fail. */
@@ -121,7 +121,7 @@ class ReferencingStore implements ReferencingContentStore {
 
   async *open(
     digest: Digest,
-    range?: ByteRange,
+    range?: ReadRange,
     options?: OperationOptions,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const adopted = this.#adopted.get(digest);
@@ -135,7 +135,7 @@ class ReferencingStore implements ReferencingContentStore {
     const algorithm = digestAlgorithm(digest);
     const hasher = whole ? this.hasher(algorithm) : undefined;
     let size = 0;
-    const part = whole ? undefined : { offset: start, length: end - start };
+    const part = whole ? range : { ...range, offset: start, length: end - start };
     for await (const chunk of source.open(part, options)) {
       size += chunk.byteLength;
       if (size > end - start) throw changed("SIZE_MISMATCH", digest, source);

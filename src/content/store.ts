@@ -1,4 +1,4 @@
-import type { ByteRange, ByteSource } from "../bytes.ts";
+import type { ByteRange, ByteSource, ReadRange } from "../bytes.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
@@ -88,10 +88,11 @@ export interface ContentProvider {
   info(digest: Digest, options?: OperationOptions): Promise<ContentInfo>;
   /**
    * Raw bytes of a blob or a part of it, not verified: use `readBlob`, which is.
+   * @param range default the whole; `reuse` may be passed over
    * @param options where reading takes requests, these end with the signal and tell when they wait; others look at neither
    * @throws SlipwayError `NOT_FOUND`, or `OUT_OF_RANGE` if the range leaves the blob; by rejecting the first `next()`
    */
-  open(digest: Digest, range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
+  open(digest: Digest, range?: ReadRange, options?: OperationOptions): AsyncIterable<Uint8Array>;
   /**
    * A whole blob as one array of the reader's own, at once where nothing has to be waited for; else as a promise. Not verified: use
    * `readWholeBlob`, which is. It spares what a stream costs, which for a small blob is more than reading it. Fails as `open` does, by

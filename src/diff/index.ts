@@ -32,7 +32,7 @@ export { layerEntries } from "./layer-entries.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReadRange, ReopenableSource } from "../bytes.ts";
 export type {
   BlockCache,
   CompressPool,

@@ -101,7 +101,7 @@ async function* streamed(
   { content, hasher, advance, signal }: ContentReading,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
-    for await (const chunk of readBlob(content, blob, { hasher, signal })) {
+    for await (const chunk of readBlob(content, blob, { hasher, signal, reuse: true })) {
       advance(chunk.byteLength);
       yield chunk;
     }

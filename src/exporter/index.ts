@@ -45,7 +45,7 @@ export { DEFAULT_PATH } from "./runtime-config.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReadRange, ReopenableSource } from "../bytes.ts";
 export type {
   BlockCache,
   CompressPool,

@@ -30,7 +30,7 @@ export { readBaseAnnotations, rebaseImage } from "./rebase-image.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ByteSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReadRange } from "../bytes.ts";
 export type { CompressPool, DeflateBlockOptions, DeflatedBlock, DeflateLevel, GzipEngine } from "../compress/index.ts";
 export type {
   CommitOptions,

@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { type FileReadResult, open, stat } from "node:fs/promises";
-import { type ByteRange, readAll, SMALL_SIZE } from "../bytes.ts";
+import { type ReadRange, readAll, SMALL_SIZE } from "../bytes.ts";
 import { resolveRange } from "../content/range.ts";
 import type { NamedSource } from "../content/references.ts";
 import { SlipwayError } from "../errors.ts";
@@ -61,8 +61,9 @@ export class FileSource implements NamedSource {
     return this.#path.toString();
   }
 
-  open(range?: ByteRange): AsyncIterable<Uint8Array> {
-    if (this.size <= SMALL_SIZE && range === undefined) return this.#openSmall();
+  open(range?: ReadRange): AsyncIterable<Uint8Array> {
+    const whole = range?.offset === undefined && range?.length === undefined;
+    if (whole && this.size <= SMALL_SIZE) return this.#openSmall();
     return read(this.#path, this.name, this.#flags, this.size, range);
   }
 
@@ -134,7 +135,7 @@ async function* read(
   name: string,
   flags: number,
   size: number,
-  range: ByteRange | undefined,
+  range: ReadRange | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { start, end } = resolveRange(size, range, name);
   const attempt = async <T>(call: Promise<T>): Promise<T> => {
@@ -148,9 +149,12 @@ async function* read(
   let ahead: Promise<FileReadResult<Uint8Array>> | undefined;
   try {
     mustBeUnchanged(await attempt(file.stat()), size, name);
-    // The next chunk is read while the last one is worked on.
+    // The next chunk is read while the last one is worked on, so two arrays are enough where they may be filled again.
+    const done: Uint8Array[] = [];
     const readFrom = (position: number): Promise<FileReadResult<Uint8Array>> => {
-      const bytes = new Uint8Array(Math.min(CHUNK, end - position));
+      const size = Math.min(CHUNK, end - position);
+      const bytes = (done.length === 2 ? done.shift()?.subarray(0, size) : undefined) ?? new Uint8Array(size);
+      if (range?.reuse === true) done.push(bytes);
       return attempt(file.read(bytes, 0, bytes.byteLength, position));
     };
     if (start < end) ahead = readFrom(start);

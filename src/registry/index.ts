@@ -31,7 +31,7 @@ export type { RegistryRequest, RegistryResponse, RegistryTransport, RequestBody 
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ReopenableSource } from "../bytes.ts";
+export type { ByteRange, ReadRange, ReopenableSource } from "../bytes.ts";
 export type { ContentInfo, ContentProvider } from "../content/index.ts";
 export type { ImagePusher, PushableImage, PushedImage, PushOptions } from "../exporter/index.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";

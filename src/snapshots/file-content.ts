@@ -171,7 +171,7 @@ async function adopt(
 ): Promise<StoredContent> {
   const engine = (hasher ?? hostHasher)("sha256");
   let size = 0;
-  for await (const chunk of checked(source.open(), source.size, path, count)) {
+  for await (const chunk of checked(source.open({ reuse: true }), source.size, path, count)) {
     signal?.throwIfAborted();
     size += chunk.byteLength;
     engine.update(chunk);

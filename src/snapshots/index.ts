@@ -44,7 +44,7 @@ export { lookup, walkTree } from "./walk.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReadRange, ReopenableSource } from "../bytes.ts";
 export type {
   BlobReference,
   CommitOptions,

@@ -22,4 +22,4 @@ export { type TarInput, writeTar } from "./writer.ts";
 
 // Types of other rooms that the above mention.
 
-export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReadRange, ReopenableSource } from "../bytes.ts";

@@ -35,7 +35,7 @@ export type {
 // Types of other rooms that the above mention.
 
 export type { ArchiveFormat, ReadArchiveOptions, WriteArchiveOptions } from "../archive/index.ts";
-export type { ByteRange, ByteSource, ReopenableSource } from "../bytes.ts";
+export type { ByteRange, ByteSource, ReadRange, ReopenableSource } from "../bytes.ts";
 export type {
   CommitOptions,
   ContentInfo,

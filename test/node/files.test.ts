@@ -146,6 +146,27 @@ describe("fileSource", () => {
     expect(await arrayOf((await fileSource(join(home, "link"))).open())).toEqual([bytesOf("secret")]);
   });
 
+  it("fills two arrays in turn where the reader is done with each, and else gives each away", async () => {
+    const bytes = sampleBytes(1, 1_000_000);
+    const source = await fileSource(inHome("file", bytes));
+    for (const range of [{}, { offset: 70_000 }, { offset: 1, length: 900_000 }]) {
+      for (const [reuse, expected] of [
+        [true, 2],
+        [false, Number.POSITIVE_INFINITY],
+      ] as const) {
+        const buffers = new Set<ArrayBufferLike>();
+        const copies: Uint8Array[] = [];
+        for await (const chunk of source.open({ ...range, reuse })) {
+          buffers.add(chunk.buffer);
+          copies.push(chunk.slice());
+        }
+        const { offset = 0, length = bytes.byteLength } = range as { offset?: number; length?: number };
+        expect(bytesEqual(concatBytes(copies), bytes.subarray(offset, offset + length))).toBe(true);
+        expect(buffers.size).toBe(Math.min(copies.length, expected));
+      }
+    }
+  });
+
   it("reads a file whole, a small one at once", async () => {
     for (const size of [0, 1, 65_536, 65_537, 600_000]) {
       const bytes = randomBytes(size);

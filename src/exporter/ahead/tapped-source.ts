@@ -1,4 +1,4 @@
-import type { ByteRange, ReopenableSource } from "../../bytes.ts";
+import type { ReadRange, ReopenableSource } from "../../bytes.ts";
 import type { NamedSource } from "../../content/references.ts";
 import type { OperationOptions } from "../../progress.ts";
 import type { AheadEntry } from "./ahead-entry.ts";
@@ -24,8 +24,9 @@ class TappedSource implements NamedSource {
     return this.source.name;
   }
 
-  open(range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array> {
-    const entry = range === undefined ? this.takeEntry() : undefined;
+  open(range?: ReadRange, options?: OperationOptions): AsyncIterable<Uint8Array> {
+    const whole = range?.offset === undefined && range?.length === undefined;
+    const entry = whole ? this.takeEntry() : undefined;
     const chunks = this.source.open(range, options);
     return entry === undefined ? chunks : handOver(chunks, entry);
   }
