@@ -105,6 +105,7 @@ export { isSlipwayError, SlipwayError, type SlipwayErrorCode } from "./errors.ts
 export {
   type BaseImage,
   type BlockCacheOptions,
+  type BlocksOfLayer,
   createBlockCache,
   createExporter,
   createFlightControl,

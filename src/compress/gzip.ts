@@ -5,7 +5,7 @@ import { type CompressPool, inThreadPool } from "./compress-pool.ts";
 import { combineCrc32 } from "./crc32-combine.ts";
 import { cutBlocks } from "./cut-blocks.ts";
 import type { DeflateLevel } from "./deflate/index.ts";
-import { deflateBlocks } from "./deflate-blocks.ts";
+import { deflateBlocks, type FreshBlock, type SourceBlock } from "./deflate-blocks.ts";
 import { deflateByFflate, type MemberSum, store } from "./push-engines.ts";
 
 /**
@@ -54,7 +54,32 @@ export function gzip(source: ByteSource, options: GzipOptions = {}): AsyncGenera
   const sum: MemberSum = { crc32: 0, size: 0 };
   if (level === 0) return member(store(source, sum), sum, options.signal);
   if (engine === "fflate") return member(deflateByFflate(source, level, sum), sum, options.signal);
-  return member(deflateInBlocks(source, level, options, sum), sum, options.signal);
+  return member(deflateInBlocks(freshBlocks(source), level, options, sum), sum, options.signal);
+}
+
+/**
+ * The same of a tar that is in blocks already, as `cutBlocks` would cut it: by the engine `slipway`, at a level above 0.
+ */
+export function gzipBlocks(
+  blocks: AsyncIterable<SourceBlock>,
+  { level, ...options }: Omit<GzipOptions, "level" | "engine"> & { readonly level: DeflateLevel },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const sum: MemberSum = { crc32: 0, size: 0 };
+  return member(deflateInBlocks(blocks, level, options, sum), sum, options.signal);
+}
+
+/** The level at which {@link gzip} would deflate blocks; undefined if it would not, or refuse. */
+export function blockLevel(
+  level: number = DEFAULT_GZIP_LEVEL,
+  engine: GzipEngine = "slipway",
+): DeflateLevel | undefined {
+  return engine === "slipway" && Number.isInteger(level) && level >= 1 && level <= 9
+    ? (level as DeflateLevel)
+    : undefined;
+}
+
+async function* freshBlocks(source: ByteSource): AsyncGenerator<FreshBlock, void, undefined> {
+  for await (const bytes of cutBlocks(source)) yield { bytes, byBytes: true };
 }
 
 async function* member(
@@ -78,16 +103,16 @@ async function* member(
 }
 
 async function* deflateInBlocks(
-  source: ByteSource,
+  blocks: AsyncIterable<SourceBlock>,
   level: DeflateLevel,
   { pool = inThreadPool, cache, signal }: GzipOptions,
   sum: MemberSum,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let offset = HEADER.length;
-  for await (const { key, ...block } of deflateBlocks(cutBlocks(source), { level, pool, cache, signal })) {
+  for await (const { keys, ...block } of deflateBlocks(blocks, { level, pool, cache, signal })) {
     sum.crc32 = combineCrc32(sum.crc32, block.crc32, block.size);
     sum.size += block.size;
-    if (key !== undefined) cache?.note(key, offset, block);
+    for (const key of keys) cache?.note(key, offset, block);
     offset += block.data.byteLength;
     yield block.data;
   }

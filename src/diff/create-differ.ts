@@ -1,7 +1,9 @@
-import { type CompressPool, gzip } from "../compress/index.ts";
+import type { SourceBlock } from "../compress/deflate-blocks.ts";
+import { freeMemory } from "../compress/free-memory.ts";
+import { blockLevel, gzipBlocks } from "../compress/gzip.ts";
+import { type BlockCache, type CompressPool, type DeflateLevel, gzip } from "../compress/index.ts";
 import type { ContentInfo, ContentStore, ContentWriter } from "../content/store.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
-import { freeMemory } from "../free-memory.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { hostHasher, toDigest } from "../hash/index.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -10,8 +12,10 @@ import { randomName } from "../random.ts";
 import type { Tree } from "../snapshots/tree.ts";
 import { type TarInput, writeTar } from "../tar/index.ts";
 import type { Differ, DiffOptions, Layer, LayerCompression } from "./differ.ts";
-import { withContents } from "./layer-contents.ts";
-import { layerEntries } from "./layer-entries.ts";
+import { type LayerBlocksOptions, layerBlocks } from "./layer-blocks.ts";
+import { type ContentReading, withContents } from "./layer-contents.ts";
+import { type LayerEntry, layerEntries } from "./layer-entries.ts";
+import { planUnits } from "./layer-units.ts";
 
 /** What a differ works on. */
 export interface DifferOptions {
@@ -42,14 +46,14 @@ const REPORT_EVERY = 1024 * 1024;
  */
 export function createDiffer({ content, hasher = content.hasher ?? hostHasher, compressPool }: DifferOptions): Differ {
   return {
-    compare: (lower, upper, options = {}) => make((report) => tarInputs(lower, upper, report, options), options),
-    write: (entries, options = {}) => make(() => entries, options),
+    compare: (lower, upper, options = {}) => {
+      const entries = (): Iterable<LayerEntry> => layerEntries(lower, upper, options);
+      return make((report) => ({ entries, reading: readingOf(lower, upper, report, options) }), options);
+    },
+    write: (inputs, options = {}) => make(() => ({ inputs }), options),
   };
 
-  async function make(
-    entriesOf: (report: StepReporter) => Iterable<TarInput> | AsyncIterable<TarInput>,
-    options: DiffOptions,
-  ): Promise<Layer> {
+  async function make(sourceOf: (report: StepReporter) => LayerSource, options: DiffOptions): Promise<Layer> {
     const compression = options.compression ?? "gzip";
     if (!Object.hasOwn(MEDIA_TYPES, compression)) {
       throw new SlipwayError(
@@ -62,7 +66,7 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
     return await runStep(options.onProgress, { id: ref, name: "creating layer" }, async (report) => {
       const writer = await content.writer({ ref, signal: options.signal });
       try {
-        return await ingest(entriesOf(report), compression, writer, options);
+        return await ingest(sourceOf(report), compression, writer, options);
       } catch (error) {
         await writer.close();
         // The first error is the one to report; an ingest that cannot be aborted now is collected later.
@@ -76,7 +80,7 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
   }
 
   async function ingest(
-    entries: Iterable<TarInput> | AsyncIterable<TarInput>,
+    source: LayerSource,
     compression: LayerCompression,
     writer: ContentWriter,
     options: DiffOptions,
@@ -84,17 +88,27 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
     if (writer.status().offset > 0) await writer.truncate(0);
     const diffID = hasher("sha256");
     let uncompressedSize = 0;
+    const measure = (bytes: Uint8Array): void => {
+      diffID.update(bytes);
+      uncompressedSize += bytes.byteLength;
+    };
     async function* tar(): AsyncGenerator<Uint8Array, void, undefined> {
-      for await (const chunk of writeTar(entries)) {
+      for await (const chunk of writeTar(inputsOf(source))) {
         options.signal?.throwIfAborted();
-        diffID.update(chunk);
-        uncompressedSize += chunk.byteLength;
+        measure(chunk);
         yield chunk;
       }
     }
     const { compressionLevel: level, compressionEngine: engine, blockCache: cache, signal } = options;
     if (compression === "gzip") {
-      await writeBehind(writer, gzip(tar(), { level, engine, pool: compressPool, cache, signal }));
+      const how = { pool: compressPool, cache, signal };
+      const planned = blocksOf(source, options, measure);
+      await writeBehind(
+        writer,
+        planned === undefined
+          ? gzip(tar(), { level, engine, ...how })
+          : gzipBlocks(planned.blocks, { level: planned.level, ...how }),
+      );
     } else {
       // A source may use the array of its chunk again: it has to be written first.
       for await (const chunk of tar()) await writer.write(chunk);
@@ -120,12 +134,20 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
     }
   }
 
-  function* tarInputs(
-    lower: Tree | undefined,
-    upper: Tree,
-    report: StepReporter,
-    options: DiffOptions,
-  ): Generator<TarInput, void, undefined> {
+  /** The blocks of the layer, if there are any and a cache may know them by what they are made of. */
+  function blocksOf(
+    source: LayerSource,
+    { blockCache, compressionLevel, compressionEngine }: DiffOptions,
+    measure: (tar: Uint8Array) => void,
+  ): { readonly blocks: AsyncIterable<SourceBlock>; readonly level: DeflateLevel } | undefined {
+    const level = blockLevel(compressionLevel, compressionEngine);
+    if (!("entries" in source) || level === undefined || !knowsRecipes(blockCache)) return undefined;
+    const { entries, reading } = source;
+    const blocks = layerBlocks(planUnits(entries(), hasher), { cache: blockCache, level, reading, measure });
+    return { blocks, level };
+  }
+
+  function readingOf(lower: Tree | undefined, upper: Tree, report: StepReporter, options: DiffOptions): ContentReading {
     // Two walks over what changed cost less than keeping a million headers. The first one refuses what a layer cannot hold.
     let total = 0;
     for (const { header } of layerEntries(lower, upper, { ...options, onWarning: undefined })) total += header.size;
@@ -137,10 +159,22 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
       reported = current;
       report.running(current, total);
     };
-    const { signal } = options;
-    yield* withContents(layerEntries(lower, upper, options), { content, hasher, advance, signal });
+    return { content, hasher, advance, signal: options.signal };
   }
 }
+
+/** What a layer is made of: entries whose files are in the store, or come with them. */
+type LayerSource =
+  | { readonly entries: () => Iterable<LayerEntry>; readonly reading: ContentReading }
+  | { readonly inputs: AsyncIterable<TarInput> };
+
+function inputsOf(source: LayerSource): Iterable<TarInput> | AsyncIterable<TarInput> {
+  return "inputs" in source ? source.inputs : withContents(source.entries(), source.reading);
+}
+
+type RecipeCache = LayerBlocksOptions["cache"];
+
+const knowsRecipes = (cache: BlockCache | undefined): cache is RecipeCache => cache?.recipeKey !== undefined;
 
 /**
  * Writes chunks that are this writer's own, each while the next one is made. What is written is not left to be collected: with half a

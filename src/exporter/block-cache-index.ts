@@ -6,6 +6,8 @@ import { type BlockRecord, packRecord, parseRecord, type RecordedBlock } from ".
 export interface BlockPlace extends RecordedBlock {
   /** The layer's blob. */
   readonly layer: Digest;
+  /** Which one it is of its record. */
+  readonly index: number;
 }
 
 /** A record that is in memory. */
@@ -61,8 +63,22 @@ export class BlockIndex {
     return this.#places.get(key)?.toReversed() ?? [];
   }
 
-  /** Forgets a place whose data is not what it should be. */
+  /** The same block under all of its keys. */
+  sameAs(place: BlockPlace): readonly BlockPlace[] {
+    const places = this.#records.get(place.layer)?.places ?? [];
+    if (places[place.index] !== place) return [place];
+    let [from, to] = [place.index, place.index + 1];
+    while (places[from - 1]?.offset === place.offset) from--;
+    while (places[to]?.offset === place.offset) to++;
+    return places.slice(from, to);
+  }
+
+  /** Forgets a block whose data is not what it should be. */
   forget(place: BlockPlace): void {
+    for (const same of this.sameAs(place)) this.#forget(same);
+  }
+
+  #forget(place: BlockPlace): void {
     const places = this.#places.get(place.key)?.filter((other) => other !== place) ?? [];
     if (places.length > 0) this.#places.set(place.key, places);
     else this.#places.delete(place.key);
@@ -100,7 +116,7 @@ export class BlockIndex {
   }
 
   #load(layer: Digest, { sequence, blocks }: BlockRecord): void {
-    const places = blocks.map((block) => ({ ...block, layer }));
+    const places = blocks.map((block, index) => ({ ...block, layer, index }));
     this.#records.set(layer, { sequence, places });
     this.#count += places.length;
     for (const place of places) {
@@ -115,7 +131,7 @@ export class BlockIndex {
     if (record === undefined) return false;
     this.#records.delete(layer);
     this.#count -= record.places.length;
-    for (const place of record.places) this.forget(place);
+    for (const place of record.places) this.#forget(place);
     return true;
   }
 

@@ -48,7 +48,7 @@ export class RangeReader {
     let blob = this.#blob;
     if (blob === undefined || blob.digest !== digest || offset < blob.at || offset - blob.at > SKIP_LIMIT) {
       await this.#close();
-      const chunks = this.#content.open(digest, { offset })[Symbol.asyncIterator]();
+      const chunks = this.#content.open(digest, { offset, reuse: true })[Symbol.asyncIterator]();
       blob = { digest, chunks, at: offset, rest: new Uint8Array(0) };
       this.#blob = blob;
     }

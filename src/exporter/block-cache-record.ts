@@ -1,10 +1,11 @@
 import type { DeflateLevel } from "../compress/deflate/index.ts";
-import { subtleDigest } from "../hash/index.ts";
+import { usesPureHasher } from "../hash/host.ts";
+import { hostHasher, subtleDigest } from "../hash/index.ts";
 import { FORMAT } from "./blob-records.ts";
 
 /** Where a block lies in a layer, and what is to be known of it to use it again. */
 export interface RecordedBlock {
-  /** What it is found by: a {@link keyOf} the bytes that went in. */
+  /** What it is found by: a {@link keyOf} the bytes that went in, or a {@link recipeKeyOf} what they were made of. */
   readonly key: string;
   /** What the deflated data is verified by: a {@link checkOf} it. */
   readonly check: string;
@@ -43,9 +44,22 @@ export async function keyOf(bytes: Uint8Array, level: DeflateLevel): Promise<str
   return String.fromCharCode(level, ...(await subtleDigest("sha256", bytes)));
 }
 
+/** The level, and a SHA-256 that says what the bytes are made of; one character for each byte. */
+export function recipeKeyOf(recipe: Uint8Array, level: DeflateLevel): string {
+  return String.fromCharCode(level, ...recipe);
+}
+
 /** The first half of the SHA-256 of the bytes, for which nobody finds others; one character for each byte. */
 export async function checkOf(bytes: Uint8Array): Promise<string> {
-  return String.fromCharCode(...(await subtleDigest("sha256", bytes)).subarray(0, CHECK_SIZE));
+  const hash = usesPureHasher() ? await subtleDigest("sha256", bytes) : hashOf(bytes);
+  return String.fromCharCode(...hash.subarray(0, CHECK_SIZE));
+}
+
+/** By a fast engine of the host: data that was deflated is small enough for that to take less time than a call of the other one. */
+function hashOf(bytes: Uint8Array): Uint8Array {
+  const hasher = hostHasher("sha256");
+  hasher.update(bytes);
+  return hasher.digest();
 }
 
 /** A record as bytes, a check of all others at their end. */

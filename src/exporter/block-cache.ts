@@ -9,7 +9,7 @@ import type { OperationOptions } from "../progress.ts";
 import type { MetadataStore } from "../snapshots/metadata.ts";
 import { BlockIndex, type BlockPlace } from "./block-cache-index.ts";
 import { RangeReader } from "./block-cache-reader.ts";
-import { checkOf, keyOf, type RecordedBlock } from "./block-cache-record.ts";
+import { checkOf, keyOf, type RecordedBlock, recipeKeyOf } from "./block-cache-record.ts";
 
 /** How a {@link createBlockCache} is made. */
 export interface BlockCacheOptions {
@@ -19,7 +19,8 @@ export interface BlockCacheOptions {
   readonly metadata: MetadataStore;
   /**
    * How many blocks are known, of all layers: when there are more, the layers recorded first are forgotten. Each takes 69 bytes of
-   * `metadata` and some 300 of memory. Default 32768, which is about 32 GiB of tar.
+   * `metadata` and some 300 of memory; one that is known both by its bytes and by what it is made of counts twice. Default 32768, which
+   * is 16 to 32 GiB of tar.
    */
   readonly limit?: number | undefined;
 }
@@ -33,7 +34,16 @@ export interface LayerBlockCache {
    * Makes a layer with what is known of blocks. Once it is there, its own blocks are known.
    * @param make compresses with these blocks, for example by `Differ.compare`, and rejects if no layer came of it
    */
-  forLayer<T extends { readonly descriptor: Descriptor }>(make: (blocks: BlockCache) => Promise<T>): Promise<T>;
+  forLayer<T extends { readonly descriptor: Descriptor }>(make: (blocks: BlocksOfLayer) => Promise<T>): Promise<T>;
+}
+
+/** The cache of one layer while it is made. */
+export interface BlocksOfLayer extends Required<BlockCache> {
+  /**
+   * Says of a finished layer whose contents were not known before they were read what its blocks are made of, all of them in order, so
+   * that they are found without the contents, too. What does not fit to the blocks that were noted has no effect.
+   */
+  describe(blocks: Iterable<{ readonly size: number; readonly recipe: Uint8Array }>): void;
 }
 
 const DEFAULT_LIMIT = 32 * 1024;
@@ -63,8 +73,12 @@ export function createBlockCache({ content, metadata, limit = DEFAULT_LIMIT }: B
   };
 }
 
-/** The cache of one layer while it is made. */
-class LayerBlocks implements BlockCache {
+/** What is noted of a block while its data is hashed. */
+interface NotedBlock extends Omit<RecordedBlock, "key" | "check"> {
+  readonly check: Promise<string>;
+}
+
+class LayerBlocks implements BlocksOfLayer {
   readonly #reader: RangeReader;
   readonly #index: BlockIndex;
   readonly #limit: number;
@@ -72,9 +86,12 @@ class LayerBlocks implements BlockCache {
   #lastKeys: Promise<unknown> = Promise.resolve();
   /** What others recorded is looked at once for each layer. */
   #refreshed: Promise<void> | undefined;
-  /** Of data that was found, which need not be hashed again. */
-  readonly #checks = new WeakMap<Uint8Array, string>();
-  readonly #noted = new Map<string, Omit<RecordedBlock, "key" | "check"> & { readonly check: Promise<string> }>();
+  /** Where data was found: it need not be hashed again, and may have more keys. */
+  readonly #places = new WeakMap<Uint8Array, BlockPlace>();
+  readonly #noted = new Map<string, NotedBlock>();
+  /** All blocks that are large enough, by their offsets. */
+  readonly #placed = new Map<number, NotedBlock>();
+  #level: DeflateLevel | undefined;
 
   constructor(content: ContentProvider, index: BlockIndex, limit: number) {
     this.#reader = new RangeReader(content);
@@ -84,11 +101,16 @@ class LayerBlocks implements BlockCache {
 
   async key(block: Uint8Array, level: DeflateLevel): Promise<string | undefined> {
     if (block.byteLength < SMALLEST_BLOCK) return undefined;
+    this.#level = level;
     // Told after those before it, however long each is hashed: so blocks are read in the order they lie in.
     const [before, key] = [this.#lastKeys, keyOf(block, level)];
     this.#lastKeys = Promise.allSettled([before, key]).then(() => undefined);
     await before;
     return await key;
+  }
+
+  recipeKey(recipe: Uint8Array, level: DeflateLevel): string {
+    return recipeKeyOf(recipe, level);
   }
 
   async find(key: string, { signal }: Pick<OperationOptions, "signal">): Promise<DeflatedBlock | undefined> {
@@ -98,7 +120,7 @@ class LayerBlocks implements BlockCache {
       signal?.throwIfAborted();
       const data = await this.#read(place);
       if (data === undefined) continue;
-      this.#checks.set(data, place.check);
+      this.#places.set(data, place);
       return { data, crc32: place.crc32, size: place.size };
     }
     signal?.throwIfAborted();
@@ -106,19 +128,42 @@ class LayerBlocks implements BlockCache {
   }
 
   note(key: string, offset: number, { data, crc32, size }: DeflatedBlock): void {
-    // The same block again is found where it was first, and one layer cannot take more room than there is.
-    if (this.#noted.has(key) || this.#noted.size >= this.#limit) return;
-    const known = this.#checks.get(data);
-    const check = known === undefined ? checkOf(data) : Promise.resolve(known);
-    // Told when the layer is recorded.
-    check.catch(() => undefined);
-    this.#noted.set(key, { check, offset, dataSize: data.byteLength, size, crc32 });
+    if (this.#noted.size >= this.#limit || size < SMALLEST_BLOCK) return;
+    let block = this.#placed.get(offset);
+    if (block === undefined) {
+      const place = this.#places.get(data);
+      const check = place === undefined ? checkOf(data) : Promise.resolve(place.check);
+      // Told when the layer is recorded.
+      check.catch(() => undefined);
+      block = { check, offset, dataSize: data.byteLength, size, crc32 };
+      this.#placed.set(offset, block);
+      if (place !== undefined) for (const same of this.#index.sameAs(place)) this.#note(same.key, block);
+    }
+    this.#note(key, block);
+  }
+
+  /** The same block again is found where it was first, and one layer cannot take more room than there is. */
+  #note(key: string, block: NotedBlock): void {
+    if (this.#noted.size < this.#limit && !this.#noted.has(key)) this.#noted.set(key, block);
+  }
+
+  describe(blocks: Iterable<{ readonly size: number; readonly recipe: Uint8Array }>): void {
+    const level = this.#level;
+    if (level === undefined) return;
+    const described = [...blocks].filter(({ size }) => size >= SMALLEST_BLOCK);
+    const placed = [...this.#placed.values()];
+    if (described.length !== placed.length || described.some(({ size }, at) => size !== placed[at]?.size)) return;
+    for (const [at, { recipe }] of described.entries()) {
+      const block = placed[at];
+      if (block !== undefined) this.#note(recipeKeyOf(recipe, level), block);
+    }
   }
 
   async record(layer: Digest): Promise<void> {
     if (this.#noted.size === 0) return;
     const blocks: RecordedBlock[] = [];
     for (const [key, block] of this.#noted) blocks.push({ ...block, key, check: await block.check });
+    blocks.sort((a, b) => a.offset - b.offset);
     await this.#index.add(layer, blocks);
   }
 

@@ -21,7 +21,7 @@
  */
 
 export { type RecordedLayer, removeLostBlobRecords } from "./blob-records.ts";
-export { type BlockCacheOptions, createBlockCache, type LayerBlockCache } from "./block-cache.ts";
+export { type BlockCacheOptions, type BlocksOfLayer, createBlockCache, type LayerBlockCache } from "./block-cache.ts";
 export type { BaseImage, HealthcheckOptions, HistoryOptions, ImageConfigOptions } from "./config.ts";
 export { createExporter } from "./create-exporter.ts";
 export type {

@@ -10,6 +10,9 @@ import { hostError } from "./host-error.ts";
 /** Large enough that the calls cost nothing beside the bytes, small enough for many files at once. */
 const CHUNK = 128 * 1024;
 
+/** The same where two arrays are enough for a whole file. */
+const REUSED_CHUNK = 256 * 1024;
+
 /** How a {@link fileSource} reads. */
 export interface FileSourceOptions {
   /** Bytes that the file has, where the caller knows them from `stat` (of the same file). */
@@ -152,7 +155,7 @@ async function* read(
     // The next chunk is read while the last one is worked on, so two arrays are enough where they may be filled again.
     const done: Uint8Array[] = [];
     const readFrom = (position: number): Promise<FileReadResult<Uint8Array>> => {
-      const size = Math.min(CHUNK, end - position);
+      const size = Math.min(range?.reuse === true ? REUSED_CHUNK : CHUNK, end - position);
       const bytes = (done.length === 2 ? done.shift()?.subarray(0, size) : undefined) ?? new Uint8Array(size);
       if (range?.reuse === true) done.push(bytes);
       return attempt(file.read(bytes, 0, bytes.byteLength, position));

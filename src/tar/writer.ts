@@ -12,6 +12,8 @@ export interface TarInput {
   readonly content?: ByteSource | undefined;
 }
 
+/** Bytes of the zero blocks at the end. */
+export const END_SIZE: number = 2 * BLOCK_SIZE;
 /** Headers, padding and contents are gathered to chunks of so many bytes: what each chunk costs downstream must not count. */
 const BATCH_SIZE = 256 * 1024;
 /** Chunks of contents from this size on are passed on as they are, without a copy. */
@@ -24,8 +26,16 @@ const PASS_ON_SIZE = 64 * 1024;
  * @throws SlipwayError `SIZE_MISMATCH` naming the entry if its content is longer or shorter than its size; `INVALID_PATH` and
  *   `INVALID_ARGUMENT` as `encodeHeader` does
  */
-export async function* writeTar(
+export function writeTar(
   entries: Iterable<TarInput> | AsyncIterable<TarInput>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  return writeEntries(entries, true);
+}
+
+/** A part of a tar, as {@link writeTar} writes it; `last`: the two zero blocks come after it. */
+export async function* writeEntries(
+  entries: Iterable<TarInput> | AsyncIterable<TarInput>,
+  last: boolean,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const batch = new Batch();
   for await (const { header, content } of entries) {
@@ -57,8 +67,10 @@ export async function* writeTar(
     if (!batch.hasRoom(padding)) yield* batch.take();
     batch.reserve(padding);
   }
-  if (!batch.hasRoom(2 * BLOCK_SIZE)) yield* batch.take();
-  batch.reserve(2 * BLOCK_SIZE);
+  if (last) {
+    if (!batch.hasRoom(END_SIZE)) yield* batch.take();
+    batch.reserve(END_SIZE);
+  }
   yield* batch.take();
 }
 

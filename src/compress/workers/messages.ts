@@ -1,6 +1,6 @@
-import { freeMemory } from "../../free-memory.ts";
 import { deflateBlock } from "../compress-pool.ts";
 import type { DeflateLevel } from "../deflate/index.ts";
+import { freeMemory } from "../free-memory.ts";
 
 /** What a pool asks one of its workers for. The block's memory moves along with it. */
 export interface DeflateRequest {

@@ -1,5 +1,5 @@
 import { blobSource, type ReopenableSource } from "../../bytes.ts";
-import { entryHeader, layerEntries, linkHeader } from "../../diff/layer-entries.ts";
+import { entryHeader, type LayerEntry, layerEntries, linkHeader } from "../../diff/layer-entries.ts";
 import { LayerRecipe, recipeOf } from "../../diff/layer-recipe.ts";
 import { SlipwayError } from "../../errors.ts";
 import type { HasherFactory } from "../../hash/hasher.ts";
@@ -19,8 +19,11 @@ import { tapped } from "./tapped-source.ts";
 export interface LayerAheadOptions {
   readonly hasher: HasherFactory;
   readonly sourceDateEpoch: number | undefined;
-  /** Writes the layer of these entries. What it throws is told to nobody. */
-  readonly write: (entries: AsyncIterable<TarInput>) => Promise<RecordedLayer>;
+  /**
+   * Writes the layer of these entries. What it throws is told to nobody.
+   * @param written the same entries as those of the finished tree; to be asked when all have come
+   */
+  readonly write: (entries: AsyncIterable<TarInput>, written: () => Iterable<LayerEntry>) => Promise<RecordedLayer>;
 }
 
 /** A file that is being put into the snapshot. */
@@ -46,6 +49,7 @@ export class LayerAhead {
   #isGivenUp = false;
   #writing: Promise<RecordedLayer | undefined> | undefined;
   #expected: Digest | undefined;
+  #written: () => Iterable<LayerEntry> = () => [];
 
   constructor(options: LayerAheadOptions) {
     this.#options = options;
@@ -122,7 +126,8 @@ export class LayerAhead {
     if (!this.#isGivenUp) {
       try {
         const { hasher, sourceDateEpoch } = this.#options;
-        this.#expected = recipeOf(layerEntries(undefined, tree, { sourceDateEpoch }), hasher);
+        this.#written = () => layerEntries(undefined, tree, { sourceDateEpoch });
+        this.#expected = recipeOf(this.#written(), hasher);
         this.#queue.end();
         this.#start();
       } catch {
@@ -186,10 +191,12 @@ export class LayerAhead {
   }
 
   #start(): void {
-    this.#writing ??= this.#options.write(this.#entries()).catch(() => {
-      this.giveUp();
-      return undefined;
-    });
+    this.#writing ??= this.#options
+      .write(this.#entries(), () => this.#written())
+      .catch(() => {
+        this.giveUp();
+        return undefined;
+      });
   }
 
   async *#entries(): AsyncGenerator<TarInput, void, undefined> {

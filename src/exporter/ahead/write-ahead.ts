@@ -1,11 +1,13 @@
-import type { BlockCache } from "../../compress/block-cache.ts";
 import type { Layer } from "../../diff/differ.ts";
+import type { LayerEntry } from "../../diff/layer-entries.ts";
+import { plannedBlocks } from "../../diff/layer-units.ts";
 import type { HasherFactory } from "../../hash/hasher.ts";
 import { hostHasher } from "../../hash/index.ts";
 import type { OperationOptions } from "../../progress.ts";
 import type { WritableSnapshot } from "../../snapshots/snapshotter.ts";
 import type { TarInput } from "../../tar/index.ts";
 import type { RecordedLayer } from "../blob-records.ts";
+import type { BlocksOfLayer } from "../block-cache.ts";
 import { layerOptionsOf } from "../export-layers.ts";
 import type { WritingAhead } from "../exporter.ts";
 import type { ResolvedOptions } from "../options.ts";
@@ -28,10 +30,15 @@ export function writeAhead(
   const options = layerOptionsOf(resolved);
   // What a predicate keeps cannot be told from outside, so it cannot stand for what is made later.
   if (differ.write === undefined || options.xattrs !== undefined) return undefined;
-  const write = async (entries: AsyncIterable<TarInput>): Promise<RecordedLayer> => {
-    const make = async (blocks?: BlockCache): Promise<Layer> => {
+  const write = async (
+    entries: AsyncIterable<TarInput>,
+    written: () => Iterable<LayerEntry>,
+  ): Promise<RecordedLayer> => {
+    const make = async (blocks?: BlocksOfLayer): Promise<Layer> => {
       if (differ.write === undefined) throw new TypeError("a differ has lost its write");
-      return await differ.write(entries, { ...options, blockCache: blocks, signal });
+      const made = await differ.write(entries, { ...options, blockCache: blocks, signal });
+      blocks?.describe(plannedBlocks(written(), hasher));
+      return made;
     };
     const { descriptor, diffID } = await (blockCache === undefined ? make() : blockCache.forLayer(make));
     return { descriptor, diffID, warnings: [] };

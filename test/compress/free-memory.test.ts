@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { freeMemory } from "../src/free-memory.ts";
+import { freeMemory } from "../../src/compress/free-memory.ts";
 
 describe("memory that is freed", () => {
   it("is gone at once, by the engine's own means or without", () => {
