@@ -1,6 +1,7 @@
 import { concatBytes } from "../bytes.ts";
 import { builtinModule } from "../host.ts";
 import type { DeflatedBlock } from "./compress-pool.ts";
+import { crc32 } from "./crc32.ts";
 import { Inflater } from "./inflate.ts";
 import { invalidGzip } from "./invalid.ts";
 
@@ -16,11 +17,13 @@ const END = Uint8Array.of(3, 0);
 /**
  * The bytes that were deflated to a block: by the host's own engine where it has one, which works beside this thread.
  * @returns an array whose memory is the caller's
- * @throws SlipwayError `INVALID_COMPRESSION` if it is no such data, or of another size
+ * @throws SlipwayError `INVALID_COMPRESSION` if it is no such data, or of another size or CRC-32
  */
-export async function inflateBlock({ data, size }: Pick<DeflatedBlock, "data" | "size">): Promise<Uint8Array> {
+export async function inflateBlock({ data, size, crc32: expected }: DeflatedBlock): Promise<Uint8Array> {
   const bytes = (await byZlib(data, size)) ?? (await byStream(data)) ?? byInflater(data);
   if (bytes.byteLength !== size) throw invalidGzip(`a block of it has ${bytes.byteLength} bytes instead of ${size}`);
+  // Whoever unpacks the layer checks it by this sum: its diffID must be of the same bytes.
+  if (crc32(bytes) !== expected) throw invalidGzip("a block of it inflates to other bytes than it was made of");
   return bytes;
 }
 

@@ -1,4 +1,4 @@
-import type { ByteRange } from "../bytes.ts";
+import type { ReadRange } from "../bytes.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
@@ -48,7 +48,7 @@ class LeasedStore implements ContentStore {
     return this.#store.delete(digest);
   }
 
-  open(digest: Digest, range?: ByteRange, options?: OperationOptions): AsyncIterable<Uint8Array> {
+  open(digest: Digest, range?: ReadRange, options?: OperationOptions): AsyncIterable<Uint8Array> {
     return this.#store.open(digest, range, options);
   }
 

@@ -1,4 +1,4 @@
-import type { ByteRange } from "../bytes.ts";
+import type { ReadRange } from "../bytes.ts";
 import { concatBytes } from "../bytes.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { Hasher, HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
@@ -214,7 +214,7 @@ class UnpackedStore implements ContentStore {
     });
   }
 
-  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
+  async *open(digest: Digest, range?: ReadRange): AsyncGenerator<Uint8Array, void, undefined> {
     const packed = this.#packs.entries.get(digest);
     if (packed === undefined) {
       yield* this.#store.open(digest, range);

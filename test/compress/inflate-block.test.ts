@@ -52,7 +52,7 @@ describe.each(ENGINES)("a block inflated by %s", (_, prepare) => {
     }
   });
 
-  it("is refused where it is damaged, cut off, or of another size", async () => {
+  it("is refused where it is damaged, cut off, or of another size or sum", async () => {
     prepare();
     const block = await inThreadPool.deflate(TEXT.slice(), { level: 6 });
     const damaged = block.data.slice();
@@ -63,6 +63,7 @@ describe.each(ENGINES)("a block inflated by %s", (_, prepare) => {
       { ...block, size: block.size - 1 },
       { ...block, size: block.size - 1000 },
       { ...block, size: block.size + 1 },
+      { ...block, crc32: block.crc32 ^ 1 },
     ]) {
       await expect(inflateBlock(wrong)).rejects.toMatchObject({ code: "INVALID_COMPRESSION" });
     }

@@ -1,7 +1,7 @@
 import { chmodSync, renameSync, unlinkSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import type { ByteRange } from "../../bytes.ts";
+import type { ReadRange } from "../../bytes.ts";
 import {
   checkWriterOptions,
   createIngestWriter,
@@ -89,7 +89,7 @@ export class DirectoryContentStore implements ContentStore {
     });
   }
 
-  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
+  async *open(digest: Digest, range?: ReadRange): AsyncGenerator<Uint8Array, void, undefined> {
     const { path, size } = this.#blob(digest);
     yield* fileSourceOfSize(path, size, { followSymlinks: false }).open(range);
   }
