@@ -104,7 +104,7 @@ export async function openIndexedDB(name: string, options: IndexedDBOptions = {}
       leases: createLeaseManager(
         // A power failure ends the operation that a lease is for: what it knew need not survive.
         byteRecords(database.use(LEASES, "relaxed")),
-        { exclusive: (lock, work) => locks.exclusive(lock, work), now: () => Date.now() / 1000 },
+        { exclusive: (work) => locks.exclusive("leases", work), now: () => Date.now() / 1000 },
       ),
       flights: lockedFlights(locks),
       abandonedIngests: (seconds) => content.untouchedSince(Date.now() - seconds * 1000),

@@ -146,7 +146,7 @@ class StoreChanges {
     for (const key of this.#records) await metadata.delete(key);
     await releaseLease();
     const { content } = this.#store;
-    await collectGarbage({ content, among: this.#blobs, roots: await this.#store.roots(), leases });
+    await collectGarbage({ content, among: this.#blobs, roots: () => this.#store.roots(), leases });
   }
 }
 

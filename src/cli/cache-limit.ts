@@ -1,4 +1,4 @@
-import { type ContentInfo, collectGarbage } from "../content/index.ts";
+import { type ContentInfo, type ContentStore, collectGarbage, type GarbageRoot } from "../content/index.ts";
 import { removeLostBlobRecords } from "../exporter/index.ts";
 import { isSlipwayError } from "../index.ts";
 import type { DirectoryStore } from "../node/index.ts";
@@ -36,6 +36,25 @@ export async function shrinkCache(
     signal,
   }: { readonly inUse?: ReadonlySet<Digest>; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<number> {
+  const abandoned = abandonedIngests(ABANDONED_AFTER_SECONDS);
+  const collected = await collectGarbage({
+    content,
+    // A cache names no images; if somebody else has put one in, it is not the cache's to remove.
+    roots: async () => [...(await usedLately(content, limit, inUse)), ...(await roots())],
+    leases,
+    abandoned,
+    signal,
+  });
+  if (collected.removed.length > 0) await removeLostBlobRecords(metadata, content);
+  return collected.bytes;
+}
+
+/** The blobs used last that fit into `limit` bytes, and those in use. */
+async function usedLately(
+  content: ContentStore,
+  limit: number,
+  inUse: ReadonlySet<Digest>,
+): Promise<readonly GarbageRoot[]> {
   const blobs: ContentInfo[] = [];
   for await (const blob of content.list()) blobs.push(blob);
   const usedAt = ({ digest, labels }: ContentInfo): number =>
@@ -49,10 +68,5 @@ export async function shrinkCache(
     // No document to the collector: each blob of a cache is there for itself.
     stay.push({ digest: blob.digest, mediaType: "application/octet-stream" });
   }
-  const abandoned = abandonedIngests(ABANDONED_AFTER_SECONDS);
-  // A cache names no images; if somebody else has put one in, it is not the cache's to remove.
-  const named = await roots();
-  const collected = await collectGarbage({ content, roots: [...stay, ...named], leases, abandoned, signal });
-  if (collected.removed.length > 0) await removeLostBlobRecords(metadata, content);
-  return collected.bytes;
+  return stay;
 }

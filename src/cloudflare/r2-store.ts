@@ -91,7 +91,7 @@ export function openR2(bucket: R2BucketLike, options: R2StoreOptions = {}): R2St
     images: new R2Images(images),
     metadata: new R2Metadata(metadata),
     leases: createLeaseManager(new R2Metadata(leases), {
-      exclusive: (name, work) => locks.exclusive(name, work),
+      exclusive: (work) => locks.exclusive("leases", work),
       now: () => timers.now() / 1000,
     }),
     async *abandonedIngests(seconds) {

@@ -8,7 +8,8 @@ export interface DocumentReferences {
   readonly leaves: readonly Digest[];
 }
 
-const NOTHING: DocumentReferences = { documents: [], leaves: [] };
+/** What a blob refers to that is no document. */
+export const NO_REFERENCES: DocumentReferences = { documents: [], leaves: [] };
 
 /** Media types whose blobs are manifests or indexes. */
 const DOCUMENTS: ReadonlySet<string> = new Set([
@@ -30,9 +31,9 @@ export function mayBeDocument(mediaType: string | undefined): boolean {
  * @param mediaType of the blob, where known; without it, JSON that looks like a document is taken for one
  */
 export function referencesOf(bytes: Uint8Array, mediaType: string | undefined): DocumentReferences {
-  if (!mayBeDocument(mediaType)) return NOTHING;
+  if (!mayBeDocument(mediaType)) return NO_REFERENCES;
   const json = parseObject(bytes);
-  if (json === undefined) return NOTHING;
+  if (json === undefined) return NO_REFERENCES;
   const leaves: Digest[] = [];
   const documents: { digest: Digest; mediaType: string | undefined }[] = [];
   const add = (value: unknown, leaf: boolean): void => {

@@ -1,22 +1,28 @@
 import { isSlipwayError } from "../errors.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
-import { mayBeDocument, referencesOf } from "./document-references.ts";
-import type { LeaseManager } from "./leases.ts";
+import { type DocumentReferences, mayBeDocument, NO_REFERENCES, referencesOf } from "./document-references.ts";
+import { type LeaseManager, type Mark, sweep } from "./leases.ts";
 import { type BlobReference, DOCUMENT_LIMIT, readBlobBytes } from "./read.ts";
-import type { ContentInfo, ContentStore } from "./store.ts";
+import type { ContentInfo, ContentProvider, ContentStore } from "./store.ts";
 
 /** What stays: a digest, or a descriptor, whose media type then says whether it is a manifest, an index or neither. */
 export type GarbageRoot = Digest | (BlobReference & { readonly mediaType?: string | undefined });
+
+/** What {@link GarbageCollection.roots} gives. */
+export type GarbageRoots = Iterable<GarbageRoot> | AsyncIterable<GarbageRoot>;
 
 /** What {@link collectGarbage} works on. */
 export interface GarbageCollection {
   /** The store that is collected. */
   readonly content: ContentStore;
-  /** Image targets, files of snapshots and whatever else is to stay, with all that their manifests and indexes refer to. */
-  readonly roots: Iterable<GarbageRoot> | AsyncIterable<GarbageRoot>;
+  /**
+   * Lists image targets, files of snapshots and whatever else is to stay, with all that their manifests and indexes refer to. Called
+   * after the leases were read, and again before anything is removed, so that an image that was named meanwhile is seen.
+   */
+  readonly roots: () => GarbageRoots | Promise<GarbageRoots>;
   /** What may be removed at all, for example what a build that failed has written. Default: whatever the store has. */
   readonly among?: Iterable<Digest> | undefined;
-  /** What leases protect stays too; collections over the same leases run one at a time. */
+  /** What leases protect stays too. Without them nothing else may write to the store meanwhile. */
   readonly leases?: LeaseManager | undefined;
   /** Refs of ingests to be thrown away, for example those that nobody has written to for a day. Default: all ingests stay. */
   readonly abandoned?: Iterable<string> | AsyncIterable<string> | undefined;
@@ -37,39 +43,29 @@ export interface CollectedGarbage {
 }
 
 /**
- * Removes the blobs that nothing refers to. Marks from the roots and leases through manifests and indexes (OCI and Docker),
- * then removes what was there when it began and is not marked. What a blob that is no document contains is never looked at;
- * a document is read with a limit and verified.
+ * Removes the blobs that nothing refers to. Marks from the leases and roots through manifests and indexes (OCI and Docker), then
+ * removes what was there when it began and is not marked, after it has marked once more (see `LeaseManager.sweep`). What a blob that is
+ * no document contains is never looked at; a document is read with a limit and verified.
  *
  * Blobs that are written while it runs, and that no root refers to yet, are safe only under a lease (`withLease`).
  * @throws SlipwayError `DIGEST_MISMATCH`, `SIZE_MISMATCH` if a manifest or index is corrupt: what it referred to is not known, and
  *   nothing is removed
  */
 export async function collectGarbage(options: GarbageCollection): Promise<CollectedGarbage> {
-  const { leases, dryRun } = options;
-  // A dry run holds nobody up, and works on a store that may only be read.
-  return leases === undefined || dryRun ? await collect(options) : await leases.collecting(() => collect(options));
-}
-
-async function collect(options: GarbageCollection): Promise<CollectedGarbage> {
   const { content, among, leases, dryRun = false, signal } = options;
   // Listed first: what is committed from here on was put there by somebody who needs it.
-  const candidates: ContentInfo[] = [];
-  for await (const info of among === undefined ? content.list() : infosOf(content, among)) candidates.push(info);
-  const marked = await mark(options);
-  const removed: ContentInfo[] = [];
-  let bytes = 0;
-  for (const info of candidates) {
-    signal?.throwIfAborted();
-    if (marked.has(info.digest)) continue;
-    if (!dryRun) {
-      const remove = (): Promise<void> => content.delete(info.digest).catch(unlessGone);
-      if (leases === undefined) await remove();
-      else if (!(await leases.unlessProtected(info.digest, remove))) continue;
-    }
-    removed.push(info);
-    bytes += info.size;
-  }
+  const present: ContentInfo[] = [];
+  for await (const info of among === undefined ? content.list() : infosOf(content, among)) present.push(info);
+  const marker = new Marker(options);
+  const marked = await marker.mark(content);
+  const candidates = present.filter(({ digest }) => !marked.has(digest));
+  const mark: Mark = (view) => marker.mark(view);
+  const removed = dryRun
+    ? candidates
+    : leases === undefined
+      ? await sweep(content, candidates, await mark(content), signal)
+      : await leases.sweep(content, candidates, mark, signal);
+  const bytes = removed.reduce((sum, { size }) => sum + size, 0);
   return { removed, bytes, ingests: await abortIngests(options) };
 }
 
@@ -83,28 +79,58 @@ async function* infosOf(content: ContentStore, digests: Iterable<Digest>): Async
   }
 }
 
-async function mark({ content, roots, leases, signal }: GarbageCollection): Promise<ReadonlySet<Digest>> {
-  const marked = new Set<Digest>();
-  const documents: GarbageRoot[] = [];
-  for (const digest of (await leases?.protectedDigests()) ?? []) documents.push(digest);
-  for await (const root of roots) documents.push(root);
-  /** Blobs that have been looked into: one may be named first as a leaf and then as a document. */
-  const opened = new Set<Digest>();
-  for (let next = documents.pop(); next !== undefined; next = documents.pop()) {
-    signal?.throwIfAborted();
-    const root: Exclude<GarbageRoot, string> = typeof next === "string" ? { digest: next } : next;
-    const digest = parseDigest(root.digest, "root of the garbage collection");
-    marked.add(digest);
-    if (opened.has(digest) || !mayBeDocument(root.mediaType)) continue;
-    opened.add(digest);
-    const { size } = await content.info(digest).catch(orMissing);
-    // A root that is not there, as the layers of an image of which only a part was fetched, refers to nothing here.
-    if (size === undefined || size > DOCUMENT_LIMIT) continue;
-    const found = referencesOf(await readBlobBytes(content, { digest, size }, { signal }), root.mediaType);
-    for (const leaf of found.leaves) marked.add(leaf);
-    documents.push(...found.documents);
+/** Finds what is to stay, as often as it is asked to. A document is read once: what its digest names does not change. */
+class Marker {
+  readonly #options: GarbageCollection;
+  /** By digest, and by what the document was said to be. */
+  readonly #references = new Map<string, DocumentReferences>();
+
+  constructor(options: GarbageCollection) {
+    this.#options = options;
   }
-  return marked;
+
+  /** @param content in which documents are read */
+  async mark(content: ContentProvider): Promise<ReadonlySet<Digest>> {
+    const { leases, roots, signal } = this.#options;
+    const marked = new Set<Digest>();
+    // In this order: an image is named before its lease is released, so that one of the two shows it.
+    const pending: GarbageRoot[] = [...((await leases?.protectedDigests()) ?? [])];
+    for await (const root of await roots()) pending.push(root);
+    /** Blobs that were looked into: one may be named first as a leaf and then as a document. */
+    const opened = new Set<Digest>();
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      signal?.throwIfAborted();
+      const root: Exclude<GarbageRoot, string> = typeof next === "string" ? { digest: next } : next;
+      const digest = parseDigest(root.digest, "root of the garbage collection");
+      marked.add(digest);
+      if (opened.has(digest) || !mayBeDocument(root.mediaType)) continue;
+      opened.add(digest);
+      const { leaves, documents } = await this.#referencesOf(content, digest, root.mediaType);
+      for (const leaf of leaves) marked.add(leaf);
+      pending.push(...documents);
+    }
+    return marked;
+  }
+
+  async #referencesOf(
+    content: ContentProvider,
+    digest: Digest,
+    mediaType: string | undefined,
+  ): Promise<DocumentReferences> {
+    const key = `${digest} ${mediaType ?? ""}`;
+    const known = this.#references.get(key);
+    if (known !== undefined) return known;
+    const { signal } = this.#options;
+    const { size } = await content.info(digest, { signal }).catch(orMissing);
+    // A root that is not there, as the layers of an image of which only a part was fetched, refers to nothing here.
+    if (size === undefined) return NO_REFERENCES;
+    const found =
+      size > DOCUMENT_LIMIT
+        ? NO_REFERENCES
+        : referencesOf(await readBlobBytes(content, { digest, size }, { signal }), mediaType);
+    this.#references.set(key, found);
+    return found;
+  }
 }
 
 async function abortIngests({ content, abandoned, dryRun, signal }: GarbageCollection): Promise<readonly string[]> {

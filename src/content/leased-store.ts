@@ -2,54 +2,95 @@ import type { ReadRange } from "../bytes.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease, LeaseManager } from "./leases.ts";
+import {
+  type AdoptOptions,
+  isReferencing,
+  type NamedSource,
+  type ReferencingContentStore,
+  verifiesItself,
+} from "./references.ts";
 import type { CommitOptions, ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "./store.ts";
 
 /**
- * The same store, with every blob that is written through it, or found to be there, put under the lease before the writer
- * learns of it: a collection at the same time removes none of them.
+ * The same store, with every blob that is written, looked up or read through it put under the lease first. What it says is there stays
+ * there until the lease is released, whatever is collected meanwhile.
  */
+export function withLease(store: ReferencingContentStore, lease: Pick<Lease, "add">): ReferencingContentStore;
+export function withLease(store: ContentStore, lease: Pick<Lease, "add">): ContentStore;
 export function withLease(store: ContentStore, lease: Pick<Lease, "add">): ContentStore {
-  return new LeasedStore(store, lease);
+  return isReferencing(store) ? new LeasedReferences(store, lease) : new LeasedStore(store, lease);
+}
+
+/**
+ * Runs `work` on the store under a lease of its own, which ends with it: by then a name, or whatever else stays, must refer to what is
+ * to be kept. The store that `work` gets can be used afterwards, too, and protects nothing more.
+ * @param leases undefined: without a lease, for a store in which nothing is collected meanwhile
+ */
+export async function underLease<T>(
+  leases: LeaseManager | undefined,
+  store: ContentStore,
+  work: (store: ContentStore) => Promise<T>,
+): Promise<T> {
+  if (leases === undefined) return await work(store);
+  const lease = await leases.create();
+  let isOver = false;
+  try {
+    return await work(withLease(store, { add: async (digest) => (isOver ? undefined : await lease.add(digest)) }));
+  } finally {
+    isOver = true;
+    // One that cannot be released ends by itself. What became of the work is what counts.
+    await lease.release().catch(() => undefined);
+  }
 }
 
 class LeasedStore implements ContentStore {
   readonly hasher: HasherFactory | undefined;
   readonly verifier: StreamHasherFactory | undefined;
+  readonly remote: boolean | undefined;
   readonly #store: ContentStore;
   readonly #lease: Pick<Lease, "add">;
+  readonly #protected = new Set<Digest>();
 
   constructor(store: ContentStore, lease: Pick<Lease, "add">) {
     this.hasher = store.hasher;
     this.verifier = store.verifier;
+    this.remote = store.remote;
     this.#store = store;
     this.#lease = lease;
   }
 
   async writer(options: WriterOptions): Promise<ContentWriter> {
     // Before the store is asked: if it answers that the blob is there, it stays there.
-    if (options.digest !== undefined) await this.#lease.add(parseDigest(options.digest));
-    return new LeasedWriter(await this.#store.writer(options), this.#lease);
+    if (options.digest !== undefined) await this.#protect(parseDigest(options.digest));
+    return new LeasedWriter(await this.#store.writer(options), (digest) => this.#protect(digest));
   }
 
-  info(digest: Digest): Promise<ContentInfo> {
-    return this.#store.info(digest);
+  async info(digest: Digest, options?: OperationOptions): Promise<ContentInfo> {
+    await this.#protect(digest);
+    return await this.#store.info(digest, options);
   }
 
   list(): AsyncIterable<ContentInfo> {
     return this.#store.list();
   }
 
-  label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo> {
-    return this.#store.label(digest, labels);
+  async label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo> {
+    await this.#protect(digest);
+    return await this.#store.label(digest, labels);
   }
 
   delete(digest: Digest): Promise<void> {
     return this.#store.delete(digest);
   }
 
-  open(digest: Digest, range?: ReadRange, options?: OperationOptions): AsyncIterable<Uint8Array> {
-    return this.#store.open(digest, range, options);
+  async *open(
+    digest: Digest,
+    range?: ReadRange,
+    options?: OperationOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    await this.#protect(digest);
+    yield* this.#store.open(digest, range, options);
   }
 
   readWhole(
@@ -57,7 +98,10 @@ class LeasedStore implements ContentStore {
     limit: number,
     options?: OperationOptions,
   ): Uint8Array | Promise<Uint8Array | undefined> | undefined {
-    return this.#store.readWhole?.(digest, limit, options);
+    if (this.#store.readWhole === undefined) return undefined;
+    if (this.#protected.has(digest) || this.verifiesItself(digest))
+      return this.#store.readWhole(digest, limit, options);
+    return this.#protect(digest).then(() => this.#store.readWhole?.(digest, limit, options));
   }
 
   status(ref: string): Promise<IngestStatus> {
@@ -71,19 +115,43 @@ class LeasedStore implements ContentStore {
   abort(ref: string): Promise<void> {
     return this.#store.abort(ref);
   }
+
+  verifiesItself(digest: Digest): boolean {
+    return verifiesItself(this.#store, digest);
+  }
+
+  async #protect(digest: Digest): Promise<void> {
+    // What lies elsewhere no collection removes.
+    if (this.#protected.has(digest) || this.verifiesItself(digest)) return;
+    await this.#lease.add(digest);
+    this.#protected.add(digest);
+  }
+}
+
+class LeasedReferences extends LeasedStore implements ReferencingContentStore {
+  readonly #references: ReferencingContentStore;
+
+  constructor(store: ReferencingContentStore, lease: Pick<Lease, "add">) {
+    super(store, lease);
+    this.#references = store;
+  }
+
+  adopt(digest: Digest, source: NamedSource, options?: AdoptOptions): void {
+    this.#references.adopt(digest, source, options);
+  }
 }
 
 class LeasedWriter implements ContentWriter {
   readonly ref: string;
   readonly #writer: ContentWriter;
-  readonly #lease: Pick<Lease, "add">;
+  readonly #protect: (digest: Digest) => Promise<void>;
   /** Writes and truncations that the caller did not wait for: the digest is known when they are done. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(writer: ContentWriter, lease: Pick<Lease, "add">) {
+  constructor(writer: ContentWriter, protect: (digest: Digest) => Promise<void>) {
     this.ref = writer.ref;
     this.#writer = writer;
-    this.#lease = lease;
+    this.#protect = protect;
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -96,7 +164,7 @@ class LeasedWriter implements ContentWriter {
 
   commit(options: CommitOptions = {}): Promise<ContentInfo> {
     return this.#inOrder(async () => {
-      await this.#lease.add(options.digest ?? this.#writer.status().expected ?? this.#writer.digest());
+      await this.#protect(options.digest ?? this.#writer.status().expected ?? this.#writer.digest());
       return await this.#writer.commit(options);
     });
   }

@@ -1,6 +1,7 @@
-import { SlipwayError } from "../errors.ts";
+import { isSlipwayError, SlipwayError } from "../errors.ts";
 import { type Digest, isDigest, parseDigest } from "../oci/digest.ts";
 import { randomName } from "../random.ts";
+import type { ContentInfo, ContentProvider, ContentStore } from "./store.ts";
 
 /** Where leases are kept: the part of `MetadataStore` that they need. */
 export interface LeaseRecords {
@@ -17,10 +18,10 @@ export interface LeaseRecords {
 /** How a {@link LeaseManager} is made. */
 export interface LeaseManagerOptions {
   /**
-   * Runs `work` while nobody else runs work of that name on the same records, another process neither. Default: within this
-   * object only, which is enough for records in memory.
+   * Runs `work` while no other work runs on the same records, in this process or another. Default: excludes work of this object
+   * only, which is enough for records in memory.
    */
-  readonly exclusive?: (<T>(name: "leases" | "gc", work: () => Promise<T>) => Promise<T>) | undefined;
+  readonly exclusive?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
   /** Seconds since the epoch. Without it leases do not expire. */
   readonly now?: (() => number) | undefined;
   /** Seconds after which a lease that was not released (its process was killed) protects nothing more. Default: one day. */
@@ -34,7 +35,11 @@ export interface LeaseManagerOptions {
 export interface Lease {
   /** 1 to 128 letters, digits, `.`, `_` and `-`; `LeaseManager.get` finds the lease by it. */
   readonly id: string;
-  /** Protects a blob, which need not be there yet. Returns when no collection can take it any more. */
+  /**
+   * Protects a blob, which need not be there yet, and all that it refers to. Once this has resolved, a blob that the store says is
+   * there stays until `release`: protect first, look second. What was looked up before may be gone by now.
+   * @throws SlipwayError `FAILED_PRECONDITION` if the lease was released or has expired
+   */
   add(digest: Digest): Promise<void>;
   /** What it protects. */
   digests(): Promise<readonly Digest[]>;
@@ -42,7 +47,21 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-/** Leases over one set of records; containerd's `leases.Manager` in small. */
+/**
+ * What is to stay, as it stands now: reads the leases first and everything else second. In that order nothing is missed: an image is
+ * named before its lease is released.
+ * @param content the store under collection, in which everything can still be read
+ */
+export type Mark = (content: ContentProvider) => Promise<ReadonlySet<Digest>>;
+
+/**
+ * Leases over one set of records: containerd's `leases.Manager`, and the protocol between those who protect blobs and a collection that
+ * removes them.
+ *
+ * A writer protects a blob, then looks whether it is there, then names an image, then releases the lease. A collection makes its
+ * candidates impossible to find (or keeps leases from being added to), then marks, and removes what is not marked. Whichever comes first,
+ * either the writer sees that the blob is gone, or the mark sees the lease or the name.
+ */
 export interface LeaseManager {
   /**
    * Begins a lease that protects nothing yet.
@@ -56,10 +75,18 @@ export interface LeaseManager {
   get(id: string): Promise<Lease>;
   /** Blobs that some lease protects now. */
   protectedDigests(): Promise<ReadonlySet<Digest>>;
-  /** Runs a garbage collection: one at a time, and leases released meanwhile protect until it is over. */
-  collecting<T>(work: () => Promise<T>): Promise<T>;
-  /** Runs `remove` unless a lease protects the blob; no lease can take the blob in meanwhile. @returns whether it ran */
-  unlessProtected(digest: Digest, remove: () => Promise<void>): Promise<boolean>;
+  /**
+   * Removes those of the candidates that `mark` does not name. `mark` is called when no lease can take in a candidate any more without
+   * learning that it is gone; it must not change leases itself. Where `mark` fails, nothing is removed.
+   * @param signal aborting it ends the sweep with its `reason`; blobs that are gone by then stay gone
+   * @returns what was removed
+   */
+  sweep(
+    content: ContentStore,
+    candidates: readonly ContentInfo[],
+    mark: Mark,
+    signal?: AbortSignal,
+  ): Promise<readonly ContentInfo[]>;
 }
 
 /**
@@ -72,15 +99,11 @@ export function createLeaseManager(records: LeaseRecords, options: LeaseManagerO
 
 const DAY = 24 * 60 * 60;
 const PREFIX = "leases/";
-/** There while a collection runs. Its name cannot be an id. */
-const COLLECTING = "leases/:collecting";
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 interface LeaseState {
   /** Seconds since the epoch. */
   readonly expires?: number;
-  /** Released while a collection ran, which goes on to respect it. */
-  readonly released?: true;
 }
 
 class RecordedLeases implements LeaseManager {
@@ -104,9 +127,9 @@ class RecordedLeases implements LeaseManager {
       );
     }
     const expires = this.#now === undefined ? {} : { expires: this.#now() + this.#lifetime };
-    await this.#exclusive("leases", async () => {
+    await this.#exclusive(async () => {
       const state = await this.#state(id);
-      if (state !== undefined && !this.#isOver(state)) {
+      if (state !== undefined && !this.#isExpired(state)) {
         throw new SlipwayError("ALREADY_EXISTS", `Cannot create lease ${id}: there is one of that id`);
       }
       if (state !== undefined) await this.#remove(id);
@@ -117,12 +140,12 @@ class RecordedLeases implements LeaseManager {
 
   async list(): Promise<readonly string[]> {
     const states = await this.#states();
-    return [...states].filter(([, state]) => !this.#isOver(state)).map(([id]) => id);
+    return [...states].filter(([, state]) => !this.#isExpired(state)).map(([id]) => id);
   }
 
   async get(id: string): Promise<Lease> {
     const state = ID.test(id) ? await this.#state(id) : undefined;
-    if (state === undefined || this.#isOver(state)) {
+    if (state === undefined || this.#isExpired(state)) {
       throw new SlipwayError("NOT_FOUND", `Cannot find lease ${id}: there is none of that id`);
     }
     return this.#lease(id);
@@ -139,29 +162,16 @@ class RecordedLeases implements LeaseManager {
     return digests;
   }
 
-  collecting<T>(work: () => Promise<T>): Promise<T> {
-    return this.#exclusive("gc", async () => {
-      await this.#exclusive("leases", async () => {
-        // A mark that is there was left by a collection that was killed: only one runs at a time.
-        await this.#removeThoseOver();
-        await this.#records.set(COLLECTING, encode({}));
-      });
-      try {
-        return await work();
-      } finally {
-        await this.#exclusive("leases", async () => {
-          await this.#records.delete(COLLECTING);
-          await this.#removeThoseOver();
-        });
-      }
-    });
-  }
-
-  unlessProtected(digest: Digest, remove: () => Promise<void>): Promise<boolean> {
-    return this.#exclusive("leases", async () => {
-      if ((await this.protectedDigests()).has(digest)) return false;
-      await remove();
-      return true;
+  sweep(
+    content: ContentStore,
+    candidates: readonly ContentInfo[],
+    mark: Mark,
+    signal?: AbortSignal,
+  ): Promise<readonly ContentInfo[]> {
+    // No lease takes in a blob meanwhile. One that is released meanwhile does no harm: its image has its name by now.
+    return this.#exclusive(async () => {
+      await this.#removeExpired();
+      return await sweep(content, candidates, await mark(content), signal);
     });
   }
 
@@ -171,9 +181,9 @@ class RecordedLeases implements LeaseManager {
       id,
       add: async (digest) => {
         if (added.has(parseDigest(digest))) return;
-        await this.#exclusive("leases", async () => {
+        await this.#exclusive(async () => {
           const state = await this.#state(id);
-          if (state === undefined || this.#isOver(state)) {
+          if (state === undefined || this.#isExpired(state)) {
             throw new SlipwayError(
               "FAILED_PRECONDITION",
               `Cannot protect ${digest}: lease ${id} was released or has expired`,
@@ -186,11 +196,9 @@ class RecordedLeases implements LeaseManager {
       digests: async () => (await this.#records.keys(`${PREFIX}${id}/`)).flatMap((key) => parseKey(key).digest ?? []),
       release: async () => {
         added.clear();
-        await this.#exclusive("leases", async () => {
+        await this.#exclusive(async () => {
           const state = await this.#state(id);
-          if (state === undefined) return;
-          if ((await this.#records.get(COLLECTING)) === undefined) await this.#remove(id);
-          else await this.#records.set(PREFIX + id, encode({ ...state, released: true }));
+          if (state !== undefined) await this.#remove(id);
         });
       },
     };
@@ -216,12 +224,8 @@ class RecordedLeases implements LeaseManager {
     return this.#now !== undefined && state.expires !== undefined && state.expires <= this.#now();
   }
 
-  #isOver(state: LeaseState): boolean {
-    return state.released === true || this.#isExpired(state);
-  }
-
-  async #removeThoseOver(): Promise<void> {
-    for (const [id, state] of await this.#states()) if (this.#isOver(state)) await this.#remove(id);
+  async #removeExpired(): Promise<void> {
+    for (const [id, state] of await this.#states()) if (this.#isExpired(state)) await this.#remove(id);
   }
 
   /** The lease itself goes first: entries without it protect nothing. */
@@ -243,22 +247,42 @@ function decode(record: Uint8Array): LeaseState {
   try {
     const state: unknown = JSON.parse(new TextDecoder().decode(record));
     if (typeof state !== "object" || state === null) return {};
-    const expires = "expires" in state && typeof state.expires === "number" ? { expires: state.expires } : {};
-    return { ...expires, ...("released" in state && state.released === true ? { released: true } : {}) };
+    return "expires" in state && typeof state.expires === "number" ? { expires: state.expires } : {};
   } catch {
     return {};
   }
 }
 
+/**
+ * Removes the candidates that are not marked. Those that are gone already are passed by.
+ * @returns what was removed
+ */
+export async function sweep(
+  content: ContentStore,
+  candidates: readonly ContentInfo[],
+  marked: ReadonlySet<Digest>,
+  signal?: AbortSignal,
+): Promise<readonly ContentInfo[]> {
+  const removed: ContentInfo[] = [];
+  for (const info of candidates) {
+    signal?.throwIfAborted();
+    if (marked.has(info.digest)) continue;
+    try {
+      await content.delete(info.digest);
+      removed.push(info);
+    } catch (error) {
+      if (!isSlipwayError(error, "NOT_FOUND")) throw error;
+    }
+  }
+  return removed;
+}
+
 /** One after the other within this object. */
 function exclusiveHere(): NonNullable<LeaseManagerOptions["exclusive"]> {
-  const last = new Map<string, Promise<unknown>>();
-  return (name, work) => {
-    const result = (last.get(name) ?? Promise.resolve()).then(work);
-    last.set(
-      name,
-      result.catch(() => undefined),
-    );
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
     return result;
   };
 }

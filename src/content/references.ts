@@ -65,7 +65,17 @@ export function withReferences(
 
 /** Whether a full read of this blob is verified by the store's `open`, so that the reader need not hash it once more. */
 export function verifiesItself(store: ContentProvider, digest: Digest): boolean {
-  return store instanceof ReferencingStore && store.readsFromSource(digest);
+  return (store as Partial<SelfVerifying>).verifiesItself?.(digest) ?? false;
+}
+
+/** Whether the store takes files by reference. */
+export function isReferencing(store: ContentStore): store is ReferencingContentStore {
+  return typeof (store as Partial<ReferencingContentStore>).adopt === "function";
+}
+
+/** A store that verifies some of its blobs, and a store over such a one. */
+interface SelfVerifying {
+  verifiesItself(digest: Digest): boolean;
 }
 
 interface Adopted {
@@ -73,7 +83,7 @@ interface Adopted {
   labels: Labels | ((options: OperationOptions) => Promise<Labels>);
 }
 
-class ReferencingStore implements ReferencingContentStore {
+class ReferencingStore implements ReferencingContentStore, SelfVerifying {
   readonly hasher: HasherFactory;
   readonly verifier: StreamHasherFactory | undefined;
   readonly #store: ContentStore;
@@ -91,7 +101,7 @@ class ReferencingStore implements ReferencingContentStore {
     this.#adopted.set(digest, { source, labels: labels ?? known?.labels ?? {} });
   }
 
-  readsFromSource(digest: Digest): boolean {
+  verifiesItself(digest: Digest): boolean {
     return this.#adopted.has(digest) || verifiesItself(this.#store, digest);
   }
 

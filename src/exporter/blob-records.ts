@@ -38,17 +38,7 @@ export async function removeLostBlobRecords(
   for (const key of await metadata.keys(PREFIX)) {
     const value = await metadata.get(key);
     const layer = value && parseRecord(value);
-    if (layer === undefined || !(await isThere(content, layer.descriptor))) await metadata.delete(key);
-  }
-}
-
-async function isThere(content: Pick<ContentStore, "info">, { digest }: Descriptor): Promise<boolean> {
-  try {
-    await content.info(digest);
-    return true;
-  } catch (error) {
-    if (isSlipwayError(error, "NOT_FOUND")) return false;
-    throw error;
+    if (layer === undefined || !(await holdBlob(content, layer.descriptor))) await metadata.delete(key);
   }
 }
 
@@ -72,22 +62,12 @@ export function createBlobRecords(metadata: MetadataStore, content: ContentStore
   };
 }
 
-/**
- * Whether the store has a blob of this digest and size. It is asked for by a writer, too, which answers that there is nothing
- * to write: a store under a lease takes what was found under its lease thereby, as it does with what is written.
- */
-export async function holdBlob(content: ContentStore, { digest, size }: Descriptor): Promise<boolean> {
-  const ref = `hold-${digest}`;
+/** Whether the store has a blob of this digest and size. A store under a lease protects what it is asked for. */
+export async function holdBlob(content: Pick<ContentStore, "info">, { digest, size }: Descriptor): Promise<boolean> {
   try {
-    if ((await content.info(digest)).size !== size) return false;
-    const writer = await content.writer({ ref, digest, size });
-    // The blob has gone between the two questions.
-    await writer.close();
-    await content.abort(ref);
-    return false;
+    return (await content.info(digest)).size === size;
   } catch (error) {
-    if (isSlipwayError(error, "ALREADY_EXISTS")) return true;
-    if (isSlipwayError(error, "NOT_FOUND") || isSlipwayError(error, "UNAVAILABLE")) return false;
+    if (isSlipwayError(error, "NOT_FOUND")) return false;
     throw error;
   }
 }

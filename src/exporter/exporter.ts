@@ -1,5 +1,6 @@
 import type { CompressPool } from "../compress/compress-pool.ts";
 import type { GzipEngine } from "../compress/gzip.ts";
+import type { LeaseManager } from "../content/leases.ts";
 import type { ContentStore } from "../content/store.ts";
 import type { Differ, LayerCompression } from "../diff/differ.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
@@ -24,6 +25,11 @@ export interface ExporterStores {
   readonly snapshots: Snapshotter;
   /** Without it images are exported by digest, and `name` is an error unless the image is pushed. */
   readonly images?: ImageStore | undefined;
+  /**
+   * Leases of the stores: each export holds one until the image has its names, so that a garbage collection at the same time takes nothing
+   * that the image needs. Default: none, for stores in which nothing is collected meanwhile.
+   */
+  readonly leases?: LeaseManager | undefined;
   /** Who pushes, for the option `push`: `createRegistry()` of `slipway/registry`. Without it that option is an error. */
   readonly pusher?: ImagePusher | undefined;
   /** Where the ref → blob map is kept. Default: in memory, for the life of the exporter. */

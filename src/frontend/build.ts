@@ -1,5 +1,5 @@
-import type { ReferencingContentStore } from "../content/references.ts";
-import type { ContentStore } from "../content/store.ts";
+import { underLease } from "../content/leased-store.ts";
+import { isReferencing } from "../content/references.ts";
 import { SlipwayError } from "../errors.ts";
 import type { BaseImage, ImageConfigOptions } from "../exporter/config.ts";
 import { createExporter } from "../exporter/create-exporter.ts";
@@ -86,6 +86,12 @@ export interface BuildOptions extends Omit<ExporterStores, "snapshots">, Operati
  *   registry, `INVALID_OPTION`, `INVALID_PLATFORM`, and what the exporter, the stores, the registry and `fill` throw
  */
 export async function build(options: BuildOptions): Promise<ExportedImage> {
+  return await underLease(options.leases, options.content, (content) =>
+    buildIn({ ...options, content, leases: undefined }),
+  );
+}
+
+async function buildIn(options: BuildOptions): Promise<ExportedImage> {
   const { content, hasher = content.hasher, metadata } = options;
   const snapshots = options.snapshots ?? createSnapshotter({ content, hasher });
   const exporter = options.exporter ?? createExporter({ ...storesOf(options), snapshots, hasher, metadata });
@@ -155,7 +161,7 @@ async function fillSnapshot(
   const key = temporaryKey("build");
   const snapshot = await snapshots.prepare(key, parent, { labels: { [BUILD_LABEL]: "temporary" } });
   made.add(key);
-  const wanted = parent === undefined && (options.writeAhead ?? adopts(content));
+  const wanted = parent === undefined && (options.writeAhead ?? isReferencing(content));
   const ahead = wanted ? instance.writeAhead(snapshot, { signal }) : undefined;
   const work = ahead?.work ?? snapshot;
   try {
@@ -170,11 +176,6 @@ async function fillSnapshot(
     await ahead?.abandon();
     throw error;
   }
-}
-
-/** Whether files are read where they lie, and not copied first. */
-function adopts(content: ContentStore): boolean {
-  return typeof (content as Partial<ReferencingContentStore>).adopt === "function";
 }
 
 /** Whether the layer on that base is made without it. */

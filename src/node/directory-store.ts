@@ -72,7 +72,7 @@ export async function openDirectoryStore(
   const leases = createLeaseManager(
     // A power failure ends the operation that a lease is for: what it knew need not survive.
     new FileRecords({ directory: paths.leases, temporary, locks, name: "lease-records", durable: false }),
-    { exclusive: (name, work) => locks.exclusive(name, work), now: () => Date.now() / 1000 },
+    { exclusive: (work) => locks.exclusive("leases", work), now: () => Date.now() / 1000 },
   );
   return {
     path: paths.root,

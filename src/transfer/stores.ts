@@ -2,6 +2,8 @@ import { copyImage, hasBlob, isElsewhere } from "../archive/copy.ts";
 import type { ImageGraph } from "../archive/graph.ts";
 import { namedImages } from "../archive/layout.ts";
 import { selectImage } from "../archive/resolve.ts";
+import { underLease } from "../content/leased-store.ts";
+import type { LeaseManager } from "../content/leases.ts";
 import { readBlobBytes } from "../content/read.ts";
 import type { ContentProvider, ContentStore } from "../content/store.ts";
 import { isSlipwayError } from "../errors.ts";
@@ -78,7 +80,12 @@ async function storedDocument(
  * @throws SlipwayError `INVALID_REFERENCE`
  */
 export function storeTarget(
-  stores: { readonly content: ContentStore; readonly images: ImageStore },
+  stores: {
+    readonly content: ContentStore;
+    readonly images: ImageStore;
+    /** With them, a garbage collection at the same time takes nothing that the image needs. */
+    readonly leases?: LeaseManager | undefined;
+  },
   name?: string,
   options: StoreEndpointOptions = {},
 ): ImageTarget {
@@ -87,13 +94,15 @@ export function storeTarget(
     description: options.description ?? given ?? "the store",
     async write(image, { signal, onProgress, platforms } = {}) {
       const { content, descriptor } = image;
-      const counted = countingStore(stores.content);
-      const graph = await copyImage(content, counted.store, descriptor, { signal, onProgress, platforms });
-      const count = await countPresent(stores.content, graph);
-      const names = given === undefined ? image.names : [given];
-      await nameAll(stores.images, names, descriptor, { signal, onProgress });
-      const { moved, movedBytes } = counted.counts();
-      return { descriptor, names, blobs: { moved, existing: count - moved }, movedBytes };
+      return await underLease(stores.leases, stores.content, async (store) => {
+        const counted = countingStore(store);
+        const graph = await copyImage(content, counted.store, descriptor, { signal, onProgress, platforms });
+        const count = await countPresent(store, graph);
+        const names = given === undefined ? image.names : [given];
+        await nameAll(stores.images, names, descriptor, { signal, onProgress });
+        const { moved, movedBytes } = counted.counts();
+        return { descriptor, names, blobs: { moved, existing: count - moved }, movedBytes };
+      });
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   collectGarbage,
   createLeaseManager,
   createMemoryContentStore,
+  type LeaseManager,
   withLease,
   writeBlob,
 } from "../../src/content/index.ts";
@@ -37,13 +38,21 @@ async function putImage(store: ContentStore, name: string, more: object = {}): P
 const digestsOf = (blobs: readonly { readonly digest: Digest }[]): Digest[] => blobs.map(({ digest }) => digest).sort();
 const digestsIn = async (store: ContentStore): Promise<Digest[]> => digestsOf(await arrayOf(store.list()));
 
+const bound = (leases: LeaseManager): LeaseManager => ({
+  create: (id) => leases.create(id),
+  list: () => leases.list(),
+  get: (id) => leases.get(id),
+  protectedDigests: () => leases.protectedDigests(),
+  sweep: (...given) => leases.sweep(...given),
+});
+
 describe("collectGarbage", () => {
   it("keeps what a manifest refers to and removes the rest", async () => {
     const content = createMemoryContentStore();
     const kept = await putImage(content, "kept");
     const garbage = [...(await putImage(content, "garbage")), await put(content, "loose")];
     const [manifest] = kept;
-    const collected = await collectGarbage({ content, roots: manifest === undefined ? [] : [manifest] });
+    const collected = await collectGarbage({ content, roots: () => (manifest === undefined ? [] : [manifest]) });
     expect(digestsOf(collected.removed)).toEqual(digestsOf(garbage));
     expect(collected.bytes).toBe(garbage.reduce((sum, { size }) => sum + size, 0));
     expect(await digestsIn(content)).toEqual(digestsOf(kept));
@@ -57,7 +66,7 @@ describe("collectGarbage", () => {
     const inner = await put(content, { schemaVersion: 2, mediaType: INDEX, manifests: [arm64[0]] }, INDEX);
     const outer = await put(content, { schemaVersion: 2, manifests: [amd64[0], inner] }, INDEX);
     await put(content, "garbage");
-    await collectGarbage({ content, roots: [outer.digest] });
+    await collectGarbage({ content, roots: () => [outer.digest] });
     expect(await digestsIn(content)).toEqual(digestsOf([...amd64, ...arm64, ...subject, inner, outer]));
   });
 
@@ -66,7 +75,7 @@ describe("collectGarbage", () => {
     const [one, two] = [await put(content, "one"), await put(content, "two")];
     const both = await put(content, { schemaVersion: 2, manifests: [one], layers: [two] }, MANIFEST);
     const twice = await put(content, { manifests: [both, both] }, INDEX);
-    await collectGarbage({ content, roots: [twice, both, twice.digest] });
+    await collectGarbage({ content, roots: () => [twice, both, twice.digest] });
     expect(await digestsIn(content)).toEqual(digestsOf([one, two, both, twice]));
   });
 
@@ -74,7 +83,7 @@ describe("collectGarbage", () => {
     const content = createMemoryContentStore();
     const loose = await put(content, "loose");
     const layer = await put(content, { manifests: [loose] });
-    await collectGarbage({ content, roots: [layer] });
+    await collectGarbage({ content, roots: () => [layer] });
     expect(await digestsIn(content)).toEqual([layer.digest]);
   });
 
@@ -90,9 +99,9 @@ describe("collectGarbage", () => {
       '{"config":"x"}',
       "\u{feff}{}",
     ];
-    const roots = [];
+    const roots: Written[] = [];
     for (const text of odd) roots.push(await put(content, text, MANIFEST));
-    expect((await collectGarbage({ content, roots })).removed).toEqual([]);
+    expect((await collectGarbage({ content, roots: () => roots })).removed).toEqual([]);
   });
 
   it("removes nothing if a manifest is corrupt: what it refers to is not known", async () => {
@@ -101,7 +110,9 @@ describe("collectGarbage", () => {
     if (manifest === undefined) throw new Error("no manifest");
     corrupt(manifest.digest, new Uint8Array(manifest.size));
     const before = await digestsIn(content);
-    await expect(collectGarbage({ content, roots: [manifest] })).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+    await expect(collectGarbage({ content, roots: () => [manifest] })).rejects.toMatchObject({
+      code: "DIGEST_MISMATCH",
+    });
     expect(await digestsIn(content)).toEqual(before);
   });
 
@@ -111,13 +122,13 @@ describe("collectGarbage", () => {
     if (manifest === undefined || config === undefined || layer === undefined) throw new Error("no image");
     await content.delete(layer.digest);
     const absent: Digest = `sha256:${"0".repeat(64)}`;
-    expect((await collectGarbage({ content, roots: [manifest, absent] })).removed).toEqual([]);
+    expect((await collectGarbage({ content, roots: () => [manifest, absent] })).removed).toEqual([]);
   });
 
   it("refuses a root that is no digest", async () => {
     const content = createMemoryContentStore();
     const roots = ["latest" as Digest];
-    await expect(collectGarbage({ content, roots })).rejects.toMatchObject({ code: "INVALID_DIGEST" });
+    await expect(collectGarbage({ content, roots: () => roots })).rejects.toMatchObject({ code: "INVALID_DIGEST" });
   });
 
   it("removes nothing in a dry run, but says what it would", async () => {
@@ -125,7 +136,7 @@ describe("collectGarbage", () => {
     const garbage = await putImage(content, "garbage");
     const writer = await content.writer({ ref: "left" });
     await writer.close();
-    const collected = await collectGarbage({ content, roots: [], dryRun: true, abandoned: ["left"] });
+    const collected = await collectGarbage({ content, roots: () => [], dryRun: true, abandoned: ["left"] });
     expect(digestsOf(collected.removed)).toEqual(digestsOf(garbage));
     expect(collected.ingests).toEqual(["left"]);
     expect(await digestsIn(content)).toEqual(digestsOf(garbage));
@@ -137,8 +148,8 @@ describe("collectGarbage", () => {
     await (await content.writer({ ref: "young" })).close();
     await (await content.writer({ ref: "old" })).close();
     const held = await content.writer({ ref: "held" });
-    expect((await collectGarbage({ content, roots: [] })).ingests).toEqual([]);
-    const { ingests } = await collectGarbage({ content, roots: [], abandoned: ["old", "held", "none"] });
+    expect((await collectGarbage({ content, roots: () => [] })).ingests).toEqual([]);
+    const { ingests } = await collectGarbage({ content, roots: () => [], abandoned: ["old", "held", "none"] });
     expect(ingests).toEqual(["old"]);
     expect((await arrayOf(content.statuses())).map(({ ref }) => ref).sort()).toEqual(["held", "young"]);
     await held.close();
@@ -148,7 +159,7 @@ describe("collectGarbage", () => {
     const content = createMemoryContentStore();
     await putImage(content, "image");
     const reason = new Error("stop");
-    await expect(collectGarbage({ content, roots: [], signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(collectGarbage({ content, roots: () => [], signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(await digestsIn(content)).toHaveLength(4);
   });
 });
@@ -159,10 +170,10 @@ describe("collectGarbage under leases", () => {
     const leases = createLeaseManager(createRecords());
     const lease = await leases.create();
     const image = await putImage(withLease(content, lease), "image");
-    await collectGarbage({ content, roots: [], leases });
+    await collectGarbage({ content, roots: () => [], leases });
     expect(await digestsIn(content)).toEqual(digestsOf(image));
     await lease.release();
-    await collectGarbage({ content, roots: [], leases });
+    await collectGarbage({ content, roots: () => [], leases });
     expect(await digestsIn(content)).toEqual([]);
   });
 
@@ -172,36 +183,88 @@ describe("collectGarbage under leases", () => {
     const image = await putImage(content, "image");
     const lease = await leases.create();
     if (image[0] !== undefined) await lease.add(image[0].digest);
-    await collectGarbage({ content, roots: [], leases });
+    await collectGarbage({ content, roots: () => [], leases });
     expect(await digestsIn(content)).toEqual(digestsOf(image));
   });
 
-  it("protects a blob that was garbage when somebody finds it there, whenever the collection is", async () => {
-    // The roots are asked for in the middle of a collection: this is what happens there.
+  it("keeps a blob that was garbage when a lease takes it in, whenever that is", async () => {
     for (const release of [false, true]) {
       const content = createMemoryContentStore();
       const leases = createLeaseManager(createRecords());
       const found = await put(content, "found again");
-      const roots = async function* (): AsyncGenerator<Digest> {
+      const named: Digest[] = [];
+      let calls = 0;
+      // The roots are asked for in the middle of a collection: this is what happens there.
+      const roots = async (): Promise<readonly Digest[]> => {
+        calls++;
+        if (calls > 1) return named;
+        const before = [...named];
         const lease = await leases.create();
         await writeBlob(withLease(content, lease), bytesOf("found again"), { digest: found.digest });
-        if (release) await lease.release();
-        yield* [];
+        if (release) {
+          named.push(found.digest);
+          await lease.release();
+        }
+        return before;
       };
-      await collectGarbage({ content, roots: roots(), leases });
+      await collectGarbage({ content, roots, leases });
       expect(await digestsIn(content)).toEqual([found.digest]);
     }
+  });
+
+  it("sees an image that was named, and its lease released, after it has marked", async () => {
+    const content = createMemoryContentStore();
+    const records = createRecords();
+    const leases = createLeaseManager(records);
+    const other = createLeaseManager(records);
+    const image = await putImage(content, "garbage until it is found again");
+    const garbage = await put(content, "garbage");
+    const named: Written[] = [];
+    let marks = 0;
+    const counting: typeof leases = {
+      ...bound(leases),
+      async sweep(store, candidates, mark) {
+        // Between the first mark and the removal.
+        const lease = await other.create();
+        for (const blob of image) await withLease(content, lease).info(blob.digest);
+        if (image[0] !== undefined) named.push(image[0]);
+        await lease.release();
+        return await leases.sweep(store, candidates, async (view) => {
+          marks++;
+          return await mark(view);
+        });
+      },
+    };
+    const { removed } = await collectGarbage({ content, leases: counting, roots: () => named });
+    expect(digestsOf(removed)).toEqual([garbage.digest]);
+    expect(await digestsIn(content)).toEqual(digestsOf(image));
+    expect(marks).toBe(1);
+  });
+
+  it("removes nothing if the second mark fails", async () => {
+    const content = createMemoryContentStore();
+    const leases = createLeaseManager(createRecords());
+    await put(content, "garbage");
+    const reason = new Error("no list");
+    let calls = 0;
+    const roots = (): readonly Digest[] => {
+      calls++;
+      if (calls > 1) throw reason;
+      return [];
+    };
+    await expect(collectGarbage({ content, leases, roots })).rejects.toBe(reason);
+    expect(await digestsIn(content)).toHaveLength(1);
   });
 
   it("leaves blobs alone that are written while it runs", async () => {
     const content = createMemoryContentStore();
     let young: Written | undefined;
-    const roots = async function* (): AsyncGenerator<Digest> {
-      young = await put(content, "young");
-      yield* [];
+    const roots = async (): Promise<readonly Digest[]> => {
+      young ??= await put(content, "young");
+      return [];
     };
     await put(content, "old");
-    await collectGarbage({ content, roots: roots() });
+    await collectGarbage({ content, roots });
     expect(await digestsIn(content)).toEqual([young?.digest]);
   });
 });

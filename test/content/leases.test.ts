@@ -1,16 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { contentStoreConformance } from "../../src/content/conformance.ts";
 import {
+  type ContentStore,
   createLeaseManager,
   createMemoryContentStore,
   type Lease,
+  readBlob,
+  underLease,
   withLease,
+  withReferences,
   writeBlob,
 } from "../../src/content/index.ts";
 import { digestOf } from "../../src/hash/index.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { createRecords } from "./records.ts";
-import { bytesOf } from "./support.ts";
+import { arrayOf, bytesOf } from "./support.ts";
 
 const ONE: Digest = `sha256:${"1".repeat(64)}`;
 const TWO: Digest = `sha256:${"2".repeat(64)}`;
@@ -70,43 +74,55 @@ describe("a lease", () => {
     expect(await leases.protectedDigests()).toEqual(new Set());
   });
 
-  it("released while a collection runs protects until that is over", async () => {
+  it("keeps from a sweep what is marked, and removes the rest", async () => {
+    const content = createMemoryContentStore();
     const leases = createLeaseManager(createRecords());
-    const lease = await leases.create();
-    await lease.add(ONE);
-    await leases.collecting(async () => {
-      await lease.release();
-      expect(await leases.protectedDigests()).toEqual(new Set([ONE]));
-      expect(await leases.list()).toEqual([]);
-      expect(await leases.unlessProtected(ONE, async () => expect.unreachable())).toBe(false);
-    });
-    expect(await leases.protectedDigests()).toEqual(new Set());
+    const kept = await writeBlob(content, bytesOf("kept"));
+    const garbage = await writeBlob(content, bytesOf("garbage"));
+    const gone = { ...garbage, digest: ONE };
+    expect(await leases.sweep(content, [kept, garbage, gone], async () => new Set([kept.digest]))).toEqual([garbage]);
+    expect((await content.info(kept.digest)).size).toBe(4);
+    await expect(content.info(garbage.digest)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
-  it("survives a collection that was killed", async () => {
-    const records = createRecords();
-    await records.set("leases/:collecting", bytesOf("{}"));
-    const leases = createLeaseManager(records);
-    const lease = await leases.create();
-    await lease.add(ONE);
-    await lease.release();
-    await leases.collecting(async () => expect(await leases.protectedDigests()).toEqual(new Set()));
-    expect(await records.keys("")).toEqual([]);
-  });
-
-  it("waits with adding until a removal has ended", async () => {
+  it("takes nothing in while a sweep marks and removes", async () => {
+    const content = createMemoryContentStore();
     const leases = createLeaseManager(createRecords());
+    const garbage = await writeBlob(content, bytesOf("garbage"));
     const lease = await leases.create();
     const order: string[] = [];
     await Promise.all([
-      leases.unlessProtected(ONE, async () => {
-        order.push("removing");
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        order.push("removed");
-      }),
-      lease.add(ONE).then(() => order.push("added")),
+      leases
+        .sweep(content, [garbage], async () => {
+          order.push("marking");
+          await new Promise((resolve) => setTimeout(resolve, 10));
+          return new Set();
+        })
+        .then(() => order.push("removed")),
+      lease.add(garbage.digest).then(() => order.push("added")),
     ]);
-    expect(order).toEqual(["removing", "removed", "added"]);
+    expect(order).toEqual(["marking", "removed", "added"]);
+  });
+
+  it("removes the records of leases that have expired with the next sweep", async () => {
+    let now = 1000;
+    const records = createRecords();
+    const leases = createLeaseManager(records, { now: () => now, lifetime: 60 });
+    await (await leases.create()).add(ONE);
+    now = 2000;
+    expect(await records.keys("")).toHaveLength(2);
+    await leases.sweep(createMemoryContentStore(), [], async () => new Set());
+    expect(await records.keys("")).toEqual([]);
+  });
+
+  it("ends a sweep with the signal's reason, and removes nothing more", async () => {
+    const content = createMemoryContentStore();
+    const leases = createLeaseManager(createRecords());
+    const garbage = await writeBlob(content, bytesOf("garbage"));
+    const reason = new Error("stop");
+    const sweeping = leases.sweep(content, [garbage], async () => new Set(), AbortSignal.abort(reason));
+    await expect(sweeping).rejects.toBe(reason);
+    expect((await content.info(garbage.digest)).size).toBe(7);
   });
 
   it("takes a record that cannot be read for one without an end", async () => {
@@ -136,9 +152,51 @@ describe("withLease", () => {
     const writes = [writer.write(bytes.subarray(0, 3)), writer.write(bytes.subarray(3))];
     await Promise.all([...writes, writer.commit().then(() => order.push("committed"))]);
     await writer.close();
-    await writeBlob(store, bytes, { digest });
-    await writeBlob(store, bytes);
-    expect(order).toEqual([`lease ${digest}`, "committed", `lease ${digest}`, `lease ${digest}`]);
+    expect(order).toEqual([`lease ${digest}`, "committed"]);
+  });
+
+  it("protects what is looked up or read before the store is asked, once", async () => {
+    const inner = createMemoryContentStore();
+    const { digest } = await writeBlob(inner, bytesOf("content"));
+    const asked: ((store: ContentStore) => Promise<unknown>)[] = [
+      (store) => store.info(digest),
+      (store) => store.label(digest, { a: "b" }),
+      (store) => arrayOf(store.open(digest)),
+      async (store) => await store.readWhole?.(digest, 100),
+      (store) => writeBlob(store, bytesOf("content"), { digest }),
+    ];
+    for (const ask of asked) {
+      const order: string[] = [];
+      const store = withLease(inner, recorder(order));
+      await ask(store);
+      await ask(store);
+      expect(order).toEqual([`lease ${digest}`]);
+    }
+  });
+
+  it("does not ask for what cannot be protected", async () => {
+    const failure = new Error("no lease");
+    const inner = createMemoryContentStore();
+    const { digest } = await writeBlob(inner, bytesOf("content"));
+    const store = withLease(inner, { add: () => Promise.reject(failure) });
+    await expect(store.info(digest)).rejects.toBe(failure);
+    await expect(arrayOf(store.open(digest))).rejects.toBe(failure);
+    await expect(store.readWhole?.(digest, 100)).rejects.toBe(failure);
+  });
+
+  it("takes files by reference where the store does, and protects none of them", async () => {
+    const order: string[] = [];
+    const store = withLease(withReferences(createMemoryContentStore()), recorder(order));
+    const bytes = bytesOf("lies elsewhere");
+    const digest = digestOf(bytes);
+    store.adopt(digest, {
+      size: bytes.byteLength,
+      async *open() {
+        yield bytes;
+      },
+    });
+    expect(await arrayOf(readBlob(store, { digest, size: bytes.byteLength }))).toEqual([bytes]);
+    expect(order).toEqual([]);
   });
 
   it("commits nothing that it could not protect", async () => {
@@ -152,4 +210,29 @@ describe("withLease", () => {
 
   const leased = async () => withLease(createMemoryContentStore(), await createLeaseManager(createRecords()).create());
   for (const { name, run } of contentStoreConformance(leased)) it(name, run);
+});
+
+describe("underLease", () => {
+  it("protects what the work touches until it has ended", async () => {
+    const content = createMemoryContentStore();
+    const leases = createLeaseManager(createRecords());
+    const bytes = bytesOf("content");
+    const store = await underLease(leases, content, async (store) => {
+      await writeBlob(store, bytes);
+      expect([...(await leases.protectedDigests())]).toEqual([digestOf(bytes)]);
+      return store;
+    });
+    expect(await leases.list()).toEqual([]);
+    // What was given away with the result can still be read.
+    expect((await store.info(digestOf(bytes))).size).toBe(7);
+  });
+
+  it("ends with the work's error, whatever comes of the release", async () => {
+    const content = createMemoryContentStore();
+    const failure = new Error("work");
+    const records = createRecords();
+    const leases = createLeaseManager({ ...records, delete: () => Promise.reject(new Error("release")) });
+    await expect(underLease(leases, content, () => Promise.reject(failure))).rejects.toBe(failure);
+    expect(await underLease(leases, content, async () => "done")).toBe("done");
+  });
 });

@@ -109,6 +109,7 @@ describe("readWholeBlob", () => {
       const inner = createMemoryContentStore();
       const info = await writeBlob(inner, TEXT);
       const store = wrap(inner);
+      await store.info(info.digest);
       expect(readWholeBlob(store, info, 1000)).toEqual(TEXT);
       expect(readWholeBlob(store, info, TEXT.byteLength - 1)).toBeUndefined();
     });

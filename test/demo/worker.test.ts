@@ -77,7 +77,7 @@ async function nothingIsLeftOver(): Promise<void> {
     // Of the images of this test no blob is so large that it does not stand in its record.
     expect(await keys("data/")).toEqual([]);
     const { content, images } = openR2(bucket);
-    const roots = (await images.list()).map(({ target }) => target);
+    const roots = async () => (await images.list()).map(({ target }) => target);
     const { removed } = await collectGarbage({ content, roots, dryRun: true });
     expect(removed).toEqual([]);
   } finally {

@@ -120,7 +120,7 @@ describe.each([
     expect(pool.blocks).toBeLessThanOrEqual(3);
 
     await lease.release();
-    await collectGarbage({ content: place.content, roots: [], leases });
+    await collectGarbage({ content: place.content, roots: () => [], leases });
     const all = countingPool();
     expect(await exportFiles({ ...place, compressPool: all }, FILES)).toEqual(await exportPlain(FILES));
     expect(all.blocks).toBeGreaterThanOrEqual(5);

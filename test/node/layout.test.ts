@@ -186,7 +186,7 @@ describe("blobs of a layout directory", () => {
     const collect = () =>
       collectGarbage({
         content: other.content,
-        roots: [],
+        roots: () => [],
         leases: other.leases,
         abandoned: other.abandonedIngests(60),
       });

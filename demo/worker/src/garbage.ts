@@ -6,14 +6,13 @@ const HOUR = 3600;
 /** Removes all blobs that no image refers to and no build that is going on holds, and what killed Workers left. */
 export async function collectAll(store: R2Store): Promise<void> {
   const { content, images, leases } = store;
-  const roots = await targetsOf(images);
-  await collectGarbage({ content, leases, roots, abandoned: store.abandonedIngests(HOUR) });
+  await collectGarbage({ content, leases, roots: () => targetsOf(images), abandoned: store.abandonedIngests(HOUR) });
   await store.tidy(HOUR);
 }
 
 /** Of these blobs, removes those that nothing needs. */
 export async function collectAmong({ content, images, leases }: R2Store, among: Iterable<Digest>): Promise<void> {
-  await collectGarbage({ content, leases, roots: await targetsOf(images), among });
+  await collectGarbage({ content, leases, roots: () => targetsOf(images), among });
 }
 
 const targetsOf = async (images: ImageStore) => (await images.list()).map(({ target }) => target);

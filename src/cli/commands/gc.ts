@@ -48,7 +48,7 @@ async function collectIn(directory: string, dryRun: boolean, signal: AbortSignal
   try {
     return await collectGarbage({
       content: store.content,
-      roots: await store.roots(),
+      roots: () => store.roots(),
       leases: store.leases,
       abandoned: store.abandonedIngests(ABANDONED_AFTER_SECONDS),
       dryRun,

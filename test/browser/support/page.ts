@@ -8,7 +8,7 @@ import { type Digest, digestHex } from "../../../src/oci/digest.ts";
 export * from "../../../src/browser/index.ts";
 export { Database, deleteDatabase } from "../../../src/browser/indexeddb/database.ts";
 export { SCHEMA } from "../../../src/browser/indexeddb/schema.ts";
-export { readBlob, readBlobBytes, writeBlob } from "../../../src/content/index.ts";
+export { collectGarbage, readBlob, readBlobBytes, writeBlob } from "../../../src/content/index.ts";
 export { createExporter } from "../../../src/exporter/index.ts";
 export { digestOf, pureHasher } from "../../../src/hash/index.ts";
 export { createSnapshotter } from "../../../src/snapshots/index.ts";

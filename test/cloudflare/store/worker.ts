@@ -290,7 +290,7 @@ const CASES: Readonly<Record<string, (fixture: Fixture) => Promise<void>>> = {
     const lease = await one.leases.create();
     const { digest: held } = await put(withLease(one.content, lease), bytes.subarray(0, 500));
     const { digest: free } = await put(one.content, bytes.subarray(0, 600));
-    const collected = await collectGarbage({ content: other.content, leases: other.leases, roots: [] });
+    const collected = await collectGarbage({ content: other.content, leases: other.leases, roots: () => [] });
     assertEqual(
       collected.removed.map((info) => info.digest),
       [free],
@@ -300,7 +300,7 @@ const CASES: Readonly<Record<string, (fixture: Fixture) => Promise<void>>> = {
     const { removed } = await collectGarbage({
       content: other.content,
       leases: other.leases,
-      roots: [],
+      roots: () => [],
       among: [held],
     });
     assertEqual(removed.length, 1, "removed after the release");

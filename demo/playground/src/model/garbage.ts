@@ -5,7 +5,7 @@ import type { Stores } from "./stores.ts";
 
 /** Removes the blobs that neither an image nor a file needs. Nothing may be written to the working snapshot meanwhile. */
 export async function removeUnused(stores: Stores, snapshots: Snapshotter): Promise<CollectedGarbage> {
-  return await collectGarbage({ ...stores, roots: rootsOf(stores, snapshots) });
+  return await collectGarbage({ ...stores, roots: () => rootsOf(stores, snapshots) });
 }
 
 /**
@@ -15,7 +15,7 @@ export async function removeUnused(stores: Stores, snapshots: Snapshotter): Prom
 export async function removeLeftovers(stores: Stores, snapshots: Snapshotter): Promise<CollectedGarbage> {
   for (const id of await stores.leases.list()) await (await stores.leases.get(id)).release();
   const abandoned = stores.abandonedIngests(0);
-  return await collectGarbage({ ...stores, roots: rootsOf(stores, snapshots), abandoned });
+  return await collectGarbage({ ...stores, roots: () => rootsOf(stores, snapshots), abandoned });
 }
 
 async function* rootsOf(stores: Stores, snapshots: Snapshotter): AsyncGenerator<GarbageRoot, void, undefined> {
