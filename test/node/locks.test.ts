@@ -25,7 +25,7 @@ vi.mock("node:fs", async (original) => {
 });
 
 /** Once, before the first call of that name. */
-function before(name: string, path: RegExp, act: () => void): void {
+function once(name: string, path: RegExp, act: () => void): void {
   between.call = (called, at) => {
     if (called !== name || !path.test(at)) return;
     between.call = undefined;
@@ -60,7 +60,7 @@ describe("the lock of a process that is gone", () => {
     const [first, second] = [await ofAnotherProcess(), await ofAnotherProcess()];
     leaveDead("index");
     let taken = false;
-    before("unlink", /index$/, () => {
+    once("unlink", /index$/, () => {
       age();
       for (let attempt = 0; attempt < 5; attempt++) taken ||= second.tryAcquire("index") !== undefined;
     });
@@ -73,7 +73,7 @@ describe("the lock of a process that is gone", () => {
     const [first, second] = [await ofAnotherProcess(), await ofAnotherProcess()];
     leaveDead("index");
     const held: string[] = [];
-    before("link", /takeover/, () => {
+    once("link", /takeover/, () => {
       if (second.tryAcquire("index") !== undefined) held.push("second");
     });
     if (first.tryAcquire("index") !== undefined) held.push("first");
