@@ -6,7 +6,7 @@ import type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { readIfThere, replaceFile } from "./files.ts";
 import { entryOf, hasName, type IndexEntry, imageOf, nameOfEntry, parseEntry } from "./index-entries.ts";
-import { EMPTY_INDEX, type LayoutPaths } from "./layout.ts";
+import { completeLayout, EMPTY_INDEX, INDEX_LOCK, type LayoutPaths } from "./layout.ts";
 import type { Locks } from "./locks.ts";
 
 /** What {@link IndexFileImages} works with. */
@@ -93,16 +93,18 @@ export class IndexFileImages implements ImageStore {
 
   #replace(change: (entries: readonly IndexEntry[]) => readonly IndexEntry[]): Promise<void> {
     const { locks, paths, durable } = this.#options;
-    return locks.exclusive("index", async () => {
+    return locks.exclusive(INDEX_LOCK, async () => {
       const index = await this.#read();
       const changed = { ...index, manifests: change(index.manifests) };
       const bytes = new TextEncoder().encode(`${JSON.stringify(changed, null, 2)}\n`);
       await replaceFile(
         { directory: paths.root, name: "index.json" },
-        { directory: paths.temporary, name: "index" },
+        { directory: paths.temporary, name: INDEX_LOCK },
         bytes,
         durable,
       );
+      // It was empty until now, and may have been removed as such by another process since it was opened.
+      await completeLayout(paths, durable);
     });
   }
 
