@@ -43,6 +43,20 @@ export interface DirectoryStore {
   roots(): Promise<readonly Descriptor[]>;
   /** Refs of ingests that nobody has written to for that many seconds: those of processes that are gone for good. */
   abandonedIngests(seconds: number): AsyncIterable<string>;
+  /**
+   * Removes records of the metadata store that nobody has written for that many seconds, for example those of uploads (`UPLOAD_RECORDS`)
+   * that their registry has forgotten by now.
+   * @param prefix what their keys begin with
+   * @returns the keys
+   */
+  removeOldRecords(
+    prefix: string,
+    seconds: number,
+    options?: {
+      /** Only say what would be removed. */
+      readonly dryRun?: boolean | undefined;
+    },
+  ): Promise<readonly string[]>;
   /** Whether nothing is in it: no blob, unfinished or not, no entry of `index.json`, no record, no lease that is in force. */
   isEmpty(): Promise<boolean>;
   /**
@@ -99,6 +113,8 @@ export async function openDirectoryStore(
     metadata,
     leases,
     roots: () => images.targets(),
+    removeOldRecords: (prefix, seconds, { dryRun = false } = {}) =>
+      metadata.removeUntouched(prefix, Date.now() - seconds * 1000, { dryRun }),
     isEmpty,
     async removeIfEmpty() {
       // Nobody names an image, or opens the layout as a new one, between the look and the removal.

@@ -28,6 +28,7 @@ export type { Registry, RegistryOptions, RegistryTimers, RetryOptions } from "./
 export type { FetchedManifest, Repository, UploadOutcome, UploadSource } from "./repository.ts";
 export { sourceLabel, sourceRepositories } from "./source-label.ts";
 export type { RegistryRequest, RegistryResponse, RegistryTransport, RequestBody } from "./transport.ts";
+export { UPLOAD_RECORDS } from "./upload/upload-record.ts";
 
 // Types of other rooms that the above mention.
 

@@ -1,6 +1,6 @@
 /** Two processes over one layout directory, of which the second acts exactly between two steps of the first. */
 import type * as fs from "node:fs";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { collectGarbage, readBlobBytes, withLease, writeBlob } from "../../src/content/index.ts";
@@ -145,6 +145,26 @@ describe("index.json", () => {
     await Promise.all(names.map(create));
     expect(reads).toBe(20);
     expect((await store.images.list()).map(({ name }) => name)).toEqual(names.sort());
+  });
+});
+
+describe("a record that is old", () => {
+  it("stays if another process writes it before it is removed", async () => {
+    const [store, other] = [await open(), await open()];
+    for (const key of ["uploads/a", "uploads/b", "other"]) await store.metadata.set(key, CONTENT);
+    let writing: Promise<void> | undefined;
+    const file = (key: string): string => at(".slipway", "metadata", key.replace("/", "%2f"));
+    for (const key of ["uploads/a", "uploads/b", "other"]) utimesSync(file(key), 1, 1);
+    expect(await store.removeOldRecords("uploads/", 60, { dryRun: true })).toEqual(["uploads/a", "uploads/b"]);
+    once("unlink", /uploads.*a$/, () => {
+      writing = other.metadata.set("uploads/b", bytesOf("younger"));
+    });
+    const removed = await store.removeOldRecords("uploads/", 60);
+    await writing;
+    expect(removed).toContain("uploads/a");
+    // Whichever came first: what was written is there.
+    expect(new TextDecoder().decode(await store.metadata.get("uploads/b"))).toBe("younger");
+    expect(await store.metadata.keys("")).toEqual(["other", "uploads/b"]);
   });
 });
 
