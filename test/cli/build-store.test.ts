@@ -2,12 +2,22 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type BuildStores, withBuildStore } from "../../src/cli/build-store.ts";
-import { type ContentStore, collectGarbage, readBlobBytes, withLease, writeBlob } from "../../src/content/index.ts";
+import { withTarget } from "../../src/cli/open-target.ts";
+import {
+  type ContentStore,
+  collectGarbage,
+  createMemoryContentStore,
+  readBlobBytes,
+  withLease,
+  writeBlob,
+} from "../../src/content/index.ts";
 import { SlipwayError } from "../../src/errors.ts";
 import { createOrUpdate } from "../../src/exporter/naming.ts";
 import type * as nodeRoom from "../../src/node/index.ts";
 import { type DirectoryStore, openDirectoryStore } from "../../src/node/index.ts";
 import type { Descriptor, Digest } from "../../src/oci/index.ts";
+import { createRegistry } from "../../src/registry/index.ts";
+import type { ImageTarget } from "../../src/transfer/index.ts";
 import { bytesOf } from "../content/support.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -65,8 +75,16 @@ beforeEach(() => {
 
 /** A manifest over one layer. */
 async function putImage(content: ContentStore, text: string): Promise<Descriptor> {
-  const layer = await writeBlob(content, bytesOf(`layer of ${text}`));
-  const config = await writeBlob(content, bytesOf(`{"os":"linux","of":${JSON.stringify(text)}}`));
+  const put = async (mediaType: string, bytes: string): Promise<Descriptor> => {
+    const { digest, size } = await writeBlob(content, bytesOf(bytes));
+    return { mediaType, digest, size };
+  };
+  const layer = await put("application/vnd.oci.image.layer.v1.tar", `layer of ${text}`);
+  const rootfs = { type: "layers", diff_ids: [layer.digest] };
+  const config = await put(
+    "application/vnd.oci.image.config.v1+json",
+    JSON.stringify({ architecture: "amd64", os: "linux", rootfs }),
+  );
   const manifest = { schemaVersion: 2, mediaType: MANIFEST, config, layers: [layer] };
   const { digest, size } = await writeBlob(content, bytesOf(JSON.stringify(manifest)));
   return { mediaType: MANIFEST, digest, size };
@@ -265,6 +283,38 @@ describe("a build that succeeds", () => {
       await otherBuild("theirs");
     });
     expect(await wholeImage()).toBe(ours?.digest);
+  });
+});
+
+describe("two copies into one layout that neither has made", () => {
+  const copyTo = (tag: string, write: (target: ImageTarget) => Promise<unknown>): Promise<unknown> =>
+    withTarget(
+      { kind: "layout", path: directory, tag: `example.com/copied:${tag}` },
+      { registry: createRegistry(), sourceNames: [], signal: new AbortController().signal },
+      write,
+    );
+
+  it("are both whole, each with its tag", async () => {
+    const from = createMemoryContentStore();
+    const images = [await putImage(from, "one"), await putImage(from, "two")];
+    const copies = images.map((descriptor, i) =>
+      copyTo(String(i), (target) => target.write({ content: from, descriptor, names: [] })),
+    );
+    await Promise.all(copies);
+    await otherCollection();
+    for (const [i, { digest }] of images.entries()) expect(await wholeImage(`example.com/copied:${i}`)).toBe(digest);
+  });
+
+  it("of which one fails leave the other whole", async () => {
+    const from = createMemoryContentStore();
+    const descriptor = await putImage(from, "one");
+    const failed = copyTo("failed", async () => {
+      // All of the other one, in a directory that this one has made.
+      await copyTo("whole", (target) => target.write({ content: from, descriptor, names: [] }));
+      throw new Error("failed at the end");
+    });
+    await expect(failed).rejects.toThrow("failed at the end");
+    expect(await wholeImage("example.com/copied:whole")).toBe(descriptor.digest);
   });
 });
 
