@@ -98,9 +98,9 @@ uncompressed, compression-level, compression-engine=slipway or fflate,
 force-compression, oci-mediatypes, annotation.KEY, source-date-epoch,
 rewrite-timestamp, push-by-digest, …
 
-The files of type=local belong to who runs the build. Device nodes are left out,
-and setuid and setgid bits, capabilities and owners, unless --unsafe-special is
-given: only for images that are trusted like a program that root runs.
+The files of type=local belong to the user who runs the build. Device nodes are
+left out, as are setuid and setgid bits, capabilities and owners, and counted.
+--unsafe-special keeps them: only for images trusted like a program of root's.
 
 What a build reads and makes is remembered in the cache, of 2 GB at most or what
 the last build takes, so that the next one reads and compresses only what
