@@ -27,6 +27,8 @@ export interface Patience {
 /** Milliseconds of the first wait, doubled for each that follows, and the longest one. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
+/** How many times the patience is waited in all for one thing, whatever is achieved in between. */
+const MOST_PATIENCES = 10;
 
 /** Codes of what may pass. */
 const mayPass = (error: unknown): boolean =>
@@ -107,7 +109,7 @@ export function createPatience(
     },
 
     async retry(doing, attempt, options) {
-      const { signal, progressed } = options;
+      const { signal, progressed, waits = { milliseconds: 0 } } = options;
       let total = 0;
       let tries = 0;
       let left = patience * 1000;
@@ -131,6 +133,10 @@ export function createPatience(
               error,
               `; waiting ${Math.ceil(delay / 1000)} s more would be longer than ${patience} s in all`,
             );
+          }
+          waits.milliseconds += delay;
+          if (waits.milliseconds > MOST_PATIENCES * patience * 1000) {
+            throw givenUp(error, `; it was waited for again and again, ${MOST_PATIENCES * patience} s in all`);
           }
           tries++;
           total++;
