@@ -1,5 +1,6 @@
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
+import type { BoundedMap } from "./bounded-map.ts";
 import { failureOf, type RequestFailure } from "./failure.ts";
 import type { RegistryTimers, RetryOptions } from "./registry.ts";
 import { statusText } from "./status.ts";
@@ -8,7 +9,7 @@ import type { RegistryTransport } from "./transport.ts";
 /** What all transports of one client know of waiting. */
 export interface WaitingState {
   /** Until when a host (by its origin) asked not to be asked, milliseconds since 1970, and in which words. */
-  readonly pauses: Map<string, { readonly until: number; readonly reason: string }>;
+  readonly pauses: BoundedMap<string, { readonly until: number; readonly reason: string }>;
   /** Waits so far: each is a step of its own. */
   waits: number;
 }

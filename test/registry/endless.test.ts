@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { createServer, type Socket } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { readGraph } from "../../src/archive/graph.ts";
 import { createMemoryContentStore, writeBlob } from "../../src/content/index.ts";
 import { isSlipwayError } from "../../src/errors.ts";
@@ -326,6 +327,104 @@ describe("a blob that never ends", () => {
     );
     expect(served.network.sent.filter(({ url }) => url.host !== HOST)).toHaveLength(8);
   });
+});
+
+describe("what makes some way each time and wants to be waited for", () => {
+  const WAIT = { "retry-after": "290" };
+
+  it("is given up in a download", async () => {
+    let end = 0;
+    const served = ground((request, count) => {
+      if (count % 2 === 0) return answer(503, WAIT);
+      const start = Number(/^bytes=(\d+)-/.exec(request.headers.get("range") ?? "")?.[1] ?? 0);
+      end = start + 20_000;
+      let sent = false;
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          if (sent) controller.error(new Error("cut"));
+          else controller.enqueue(new Uint8Array(end - start));
+          sent = true;
+        },
+      });
+      const headers = { "content-range": `bytes ${start}-${10 ** 9 - 1}/${10 ** 9}` };
+      return start === 0
+        ? new Response(body, { status: 200, headers: { "content-length": String(10 ** 9) } })
+        : new Response(body, { status: 206, headers });
+    });
+    await fails(
+      (async () => {
+        for await (const _ of served.repository.openBlob(SUBJECT));
+      })(),
+      "UNAVAILABLE",
+      HOST,
+      "3000 s in all",
+    );
+    expect(waited(served)).toBeLessThan(3_300_000);
+  });
+
+  it("is given up in an upload", async () => {
+    const size = 4 * 1024 * 1024;
+    let parts = 0;
+    const served = ground(({ method, url }) => {
+      if (method === "HEAD") return answer(404);
+      if (method === "POST") return answer(202, { location: "/v2/hello/blobs/uploads/1" });
+      if (method === "PATCH") return answer(503, { ...WAIT, n: String(parts++) });
+      return answer(204, { location: `${url.pathname}?n=${parts}`, range: `0-${parts * 20_000}` });
+    });
+    const bytes = new Uint8Array(size);
+    const source = { digest: digestOf(bytes), size, body: new Blob([bytes]) };
+    await fails(served.repository.pushBlob(source), "UNAVAILABLE", HOST, "3000 s in all");
+    expect(waited(served)).toBeLessThan(3_300_000);
+  });
+});
+
+describe("a head that never ends", () => {
+  /** A server that writes `start` and then `again` for ever, to whatever it is asked. */
+  async function writing(start: string, again: string): Promise<{ readonly host: string; written(): number }> {
+    let written = 0;
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => {
+        socket.write(start);
+        const more = (): void => {
+          while (!socket.destroyed && written < 1e9) {
+            written += again.length;
+            if (!socket.write(again)) return;
+          }
+        };
+        socket.on("drain", more);
+        more();
+      });
+    });
+    const sockets = new Set<Socket>();
+    server.on("connection", (socket) => sockets.add(socket));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    return { host: `127.0.0.1:${address.port}`, written: () => written };
+  }
+
+  for (const [name, start, again] of [
+    ["of headers", "HTTP/1.1 200 OK\r\n", `X-More: ${"x".repeat(1000)}\r\n`],
+    ["of one header", "HTTP/1.1 200 OK\r\nX-Long: ", "x".repeat(1000)],
+    ["of first answers (103)", "", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"],
+  ] as const) {
+    it(`${name} is given up`, async () => {
+      const { host, written } = await writing(start, again);
+      const { now, random, sleep } = virtualTimers();
+      const after = (milliseconds: number, callback: () => void) => {
+        const timer = setTimeout(callback, milliseconds / 100);
+        return () => clearTimeout(timer);
+      };
+      const client = createRegistry({ timers: { now, random, sleep, after }, retry: { tries: 1 } });
+      await fails(client.repository(`${host}/hello`).fetchManifest("1"), "UNAVAILABLE", host);
+      expect(written()).toBeLessThan(1e9);
+    });
+  }
 });
 
 describe("an image that never ends", () => {
