@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { lstat, open, readdir, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -8,15 +8,15 @@ import { errnoOf } from "../node/index.ts";
 const NAMES = ["CACHEDIR.TAG", "blobs", "index.json", "oci-layout", ".slipway"] as const;
 
 /**
- * Looks whether anybody but its owner could have a say in a cache: it must be the caller's own, and neither it nor what leads to it may
- * be open to the writing of others; nothing in it may be a symlink, or anything else but a file or directory of the caller. What is in a
- * cache decides what is in an image, as records say which layer belongs to which files. A directory that is not there yet is judged by
- * those above it. Where the host has no users, only symlinks are looked for.
+ * Looks whether anybody but its owner could have a say in a cache, as what is in it decides what is in an image: records say which layer
+ * belongs to which files. It must be the caller's own with all directories in it, others may write neither to it nor to the directory that
+ * it lies in, and it holds nothing but files and directories: no symlink. What is not there yet is judged by the nearest directory above.
+ * Where the host has no users, only symlinks are looked for.
  * @param directory a real path, see {@link realDirectory}
  * @returns why it is not to be used, and what to do; undefined if it may be
  */
 export async function distrust(directory: string): Promise<string | undefined> {
-  const users = await usersHere();
+  const users = usersHere();
   const stats = await statsOf(directory);
   if (users !== undefined) {
     const why = (stats && (await openToOthers(directory, stats, users))) ?? (await distrustAbove(directory, users));
@@ -61,18 +61,13 @@ export async function realDirectory(directory: string): Promise<string> {
 interface Users {
   readonly uid: number;
   readonly gid: number;
-  /** Who can do anything here: root, who has another number where a user namespace does not know him. */
-  readonly root: number;
 }
 
-async function usersHere(): Promise<Users | undefined> {
+function usersHere(): Users | undefined {
   const uid = process.geteuid?.();
   const gid = process.getegid?.();
-  if (uid === undefined || gid === undefined) return undefined;
-  return { uid, gid, root: (await statsOf("/"))?.uid ?? 0 };
+  return uid === undefined || gid === undefined ? undefined : { uid, gid };
 }
-
-type Stats = Awaited<ReturnType<typeof lstat>> & { readonly mode: number; readonly uid: number; readonly gid: number };
 
 /** The directory itself. An empty one has nothing in it that could be wrong, and is closed before it is used. */
 async function openToOthers(directory: string, stats: Stats, users: Users): Promise<string | undefined> {
@@ -81,16 +76,15 @@ async function openToOthers(directory: string, stats: Stats, users: Users): Prom
   return `others may write to ${directory} (mode ${octal(stats)})`;
 }
 
+/** What leads to it, up to a directory of the caller's or root's in which nobody else can exchange anything. */
 async function distrustAbove(directory: string, users: Users): Promise<string | undefined> {
   for (let path = dirname(directory); ; path = dirname(path)) {
     const stats = await statsOf(path);
-    if (stats !== undefined && !stats.isDirectory()) return undefined;
-    if (stats !== undefined) {
-      if (![users.uid, users.root, 0].includes(stats.uid)) return `${path} belongs to another user`;
-      const sticky = (stats.mode & 0o1000) !== 0;
-      if (!sticky && othersMayWrite(stats, users)) return `others may write to ${path} (mode ${octal(stats)})`;
-    }
-    if (path === dirname(path)) return undefined;
+    if (stats === undefined && path !== dirname(path)) continue;
+    if (stats === undefined || !stats.isDirectory()) return undefined;
+    if (stats.uid !== users.uid && stats.uid !== 0) return `${path} belongs to another user`;
+    const sticky = (stats.mode & 0o1000) !== 0;
+    return sticky || !othersMayWrite(stats, users) ? undefined : `others may write to ${path} (mode ${octal(stats)})`;
   }
 }
 
