@@ -1,11 +1,13 @@
 import { createServer, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { readGraph } from "../../src/archive/graph.ts";
+import { platformManifest } from "../../src/archive/platform-manifest.ts";
 import { createMemoryContentStore, writeBlob } from "../../src/content/index.ts";
 import { isSlipwayError } from "../../src/errors.ts";
 import { digestOf } from "../../src/hash/index.ts";
 import { type Descriptor, OCI_TYPES } from "../../src/oci/index.ts";
 import { createRegistry, type RegistryOptions, type Repository } from "../../src/registry/index.ts";
+import { storeWith } from "../support/sample-image.ts";
 import { answer, type Hosts, hosts, json, redirect, rejection, type SentRequest } from "./support/hosts.ts";
 import { type VirtualTimers, virtualTimers } from "./support/virtual-timers.ts";
 
@@ -438,6 +440,26 @@ describe("an image that never ends", () => {
       root = { mediaType: OCI_TYPES.index, ...(await writeBlob(content, index([root]))) };
     }
     await fails(readGraph(content, root), "INVALID_DOCUMENT", "4 deep");
+  });
+
+  it("as each index names the next a thousand times, is read once", async () => {
+    const content = createMemoryContentStore();
+    let opened = 0;
+    const counting = storeWith(content, {
+      open: (...args) => {
+        opened++;
+        return content.open(...args);
+      },
+    });
+    let root: Descriptor = { mediaType: OCI_TYPES.index, ...(await writeBlob(content, index([]))) };
+    for (let i = 0; i < 4; i++) {
+      const many = Array.from({ length: 1000 }, () => root);
+      root = { mediaType: OCI_TYPES.index, ...(await writeBlob(content, index(many))) };
+    }
+    const amd64 = { os: "linux", architecture: "amd64" };
+    await fails(platformManifest(counting, root, amd64, "it"), "NOT_FOUND", "no platform");
+    expect((await readGraph(counting, root)).documents).toHaveLength(5);
+    expect(opened).toBeLessThan(50);
   });
 
   it("as its indexes pass over ever more, is refused with their number", async () => {
