@@ -49,6 +49,8 @@ export interface ReadGraphOptions {
 const DEPTH_LIMIT = 4;
 /** Blobs in one image: far more than any has, and too few to be a burden. */
 const BLOB_LIMIT = 20_000;
+/** MiB of all its documents: some kilobytes for each platform are usual. */
+const DOCUMENTS_LIMIT = 128;
 
 /**
  * Reads the documents of an image, each verified, and finds every blob that it names. Layers are neither read nor looked for.
@@ -76,6 +78,7 @@ class GraphReader {
   readonly #documents: Descriptor[] = [];
   readonly #layers: Descriptor[] = [];
   readonly #excluded: Descriptor[] = [];
+  #bytes = 0;
 
   constructor(content: ContentProvider, root: Descriptor, options: ReadGraphOptions) {
     this.#content = content;
@@ -112,7 +115,9 @@ class GraphReader {
     const index = parseIndex(await this.#read(descriptor), `index ${descriptor.digest}`, descriptor.mediaType);
     for (const child of index.manifests) {
       if (include === undefined || (await include(child))) await this.visit(child, depth + 1);
-      else this.#excluded.push(child);
+      else if (this.#excluded.push(child) > BLOB_LIMIT) {
+        throw this.#invalid(`its indexes name more than ${BLOB_LIMIT} others`);
+      }
     }
   }
 
@@ -154,6 +159,10 @@ class GraphReader {
 
   async #read(descriptor: Descriptor): Promise<Uint8Array> {
     this.#options.signal?.throwIfAborted();
+    this.#bytes += descriptor.size;
+    if (this.#bytes > DOCUMENTS_LIMIT * 1024 * 1024) {
+      throw this.#invalid(`its documents have more than ${DOCUMENTS_LIMIT} MiB`);
+    }
     return await readBlobBytes(this.#content, descriptor, { signal: this.#options.signal });
   }
 

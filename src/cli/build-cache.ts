@@ -5,8 +5,9 @@ import type { DirectoryStore } from "../node/index.ts";
 import type { Digest } from "../oci/index.ts";
 import type { MetadataStore } from "../snapshots/index.ts";
 import type { BuildStores } from "./build-store.ts";
-import { type CachePlace, openCache } from "./cache-directory.ts";
+import { type CachePlace, openTrusted } from "./cache-directory.ts";
 import { CACHE_LIMIT, noteUse, shrinkCache } from "./cache-limit.ts";
+import { realDirectory } from "./cache-trust.ts";
 
 /** What earlier builds left, while one build runs. */
 export interface BuildCache {
@@ -20,6 +21,8 @@ export interface BuildCache {
 export interface BuildCacheOptions {
   /** Told why a build is without a cache. */
   readonly note: (message: string) => void;
+  /** Told that others have a say in what is in the cache, which is not used then. */
+  readonly warn: (message: string) => void;
   /** Whether the work can be done once more when the cache was at fault: it has written nothing that cannot be taken back. */
   readonly repeatable: () => boolean;
   readonly signal?: AbortSignal | undefined;
@@ -27,7 +30,7 @@ export interface BuildCacheOptions {
 
 /**
  * Runs `work` with the cache, or without one where it cannot be used: a home that may only be read, a full disk or a damaged blob
- * makes a build slow, and not fail.
+ * makes a build slow, and not fail. One that others can change is not used, not even on request.
  * @param place undefined: without
  * @throws what `work` throws; for a directory that was asked for, also what opening it does
  */
@@ -37,13 +40,19 @@ export async function withBuildCache<T>(
   work: (cache: BuildCache | undefined) => Promise<T>,
 ): Promise<T> {
   if (place === undefined) return await work(undefined);
-  const { note, repeatable, signal } = options;
-  let use: CacheUse;
+  const { note, warn, repeatable, signal } = options;
+  const directory = await realDirectory(place.directory);
+  let use: CacheUse | string;
   try {
-    use = await CacheUse.begin(await openCache(place));
+    const opened = await openTrusted(directory);
+    use = typeof opened === "string" ? opened : await CacheUse.begin(opened);
   } catch (error) {
     if (place.asked || !isSlipwayError(error)) throw error;
     note(`no cache is used: ${error.message}`);
+    return await work(undefined);
+  }
+  if (typeof use === "string") {
+    warn(`no cache is used: ${use}`);
     return await work(undefined);
   }
   try {
@@ -54,7 +63,7 @@ export async function withBuildCache<T>(
     signal?.throwIfAborted();
     if (!isSlipwayError(error)) throw error;
     const why = (await use.removeDamaged()) ? "a layer in it is damaged" : error.message;
-    const isAtFault = why !== error.message || error.message.includes(place.directory);
+    const isAtFault = why !== error.message || error.message.includes(directory);
     if (!isAtFault || !repeatable()) throw error;
     note(`building anew without the cache: ${why}`);
   } finally {

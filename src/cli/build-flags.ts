@@ -19,6 +19,7 @@ export interface BuildFlags extends ConfigWords {
   readonly sourceDateEpoch?: string;
   readonly output?: readonly string[];
   readonly push?: boolean;
+  readonly unsafeSpecial?: boolean;
   readonly insecure?: boolean;
   readonly metadataFile?: string;
   readonly iidfile?: string;
@@ -70,6 +71,7 @@ export function addBuildFlags(command: Command): Command {
     .optionsGroup("Output:")
     .option("-o, --output <spec>", "type=image|registry|oci|docker|… as below (default: type=image)", collect)
     .option("--push", "push it: short for -o type=registry, or for push=true with type=image")
+    .option("--unsafe-special", "type=local: also device nodes, setuid bits, owners, capabilities")
     .option("--metadata-file <file>", "write digests and names as JSON")
     .option("--iidfile <file>", "write the image ID")
     .option("--insecure", INSECURE)
@@ -95,6 +97,10 @@ with dest=- for stdout, and with BuildKit's options: name, compression=gzip or
 uncompressed, compression-level, compression-engine=slipway or fflate,
 force-compression, oci-mediatypes, annotation.KEY, source-date-epoch,
 rewrite-timestamp, push-by-digest, …
+
+The files of type=local belong to the user who runs the build. Device nodes are
+left out, as are setuid and setgid bits, capabilities and owners, and counted.
+--unsafe-special keeps them: only for images trusted like a program of root's.
 
 What a build reads and makes is remembered in the cache, of 2 GB at most or what
 the last build takes, so that the next one reads and compresses only what

@@ -1,9 +1,10 @@
 import { flattenImage, writeArchive, writeRootfsTar } from "../archive/index.ts";
 import type { ExportedImage, ExportedManifest } from "../exporter/index.ts";
 import { SlipwayError } from "../index.ts";
-import { nodeHasher, writeFileAtomically, writeRootfs } from "../node/index.ts";
+import { nodeHasher, type RootfsOmissions, writeFileAtomically, writeRootfs } from "../node/index.ts";
 import type { BuildPlan } from "./build-plan.ts";
 import type { BuildEnvironment } from "./build-run.ts";
+import { printable } from "./format.ts";
 
 /**
  * Writes the image to `dest` in the form that was asked for.
@@ -37,10 +38,28 @@ export async function writeOutput(
   if (type === "tar") {
     return await writeStream(dest, writeRootfsTar(tree, image.content, { signal, onProgress, onWarning }), environment);
   }
-  const { preserveOwner } = plan;
-  await writeRootfs(tree, image.content, dest, { preserveOwner, signal, onProgress, onWarning });
+  const { unsafeSpecial } = plan;
+  const omitted = await writeRootfs(tree, image.content, dest, { unsafeSpecial, signal, onProgress, onWarning });
+  const parts = omissions(omitted);
+  if (parts.length > 0) warn(`left out of ${printable(dest)}: ${parts.join(", ")}; ${remedy(unsafeSpecial)}`);
   return undefined;
 }
+
+/** What is not in a directory, by kind. */
+function omissions({ devices, setids, owners, xattrs }: RootfsOmissions): readonly string[] {
+  const count = (of: number, noun: string): string => `${of} ${noun}${of === 1 ? "" : "s"}`;
+  return [
+    ...(devices > 0 ? [count(devices, "device node")] : []),
+    ...(setids > 0 ? [`the setuid or setgid bits of ${count(setids, "file")}`] : []),
+    ...(owners > 0 ? [`the owners of ${count(owners, "file")}`] : []),
+    ...(xattrs > 0 ? [`capabilities or other system attributes of ${count(xattrs, "file")}`] : []),
+  ];
+}
+
+const remedy = (unsafeSpecial: boolean): string =>
+  unsafeSpecial
+    ? "only root can make them, and not everywhere"
+    : "--unsafe-special keeps them, which takes root and trust in the image";
 
 async function writeStream(
   dest: string,

@@ -35,6 +35,8 @@ export interface BuildPlan {
   readonly cache: CachePlace | undefined;
   /** Where a name given to `--from` is looked up, and unfinished uploads are remembered. */
   readonly namedImages: string;
+  /** A root filesystem gets device nodes, setuid bits, owners and the like, too. */
+  readonly unsafeSpecial: boolean;
   /** Plain http to any registry. */
   readonly insecure: boolean;
   readonly metadataFile: string | undefined;
@@ -62,6 +64,10 @@ export function planBuild(directory: string, flags: BuildFlags, context: CliCont
       `Cannot write ${platforms.length} platforms with type=${output.type}: build one at a time`,
     );
   }
+  if (flags.unsafeSpecial && output.type !== "local") {
+    const reason = `only type=local makes files, and type=${output.type} keeps them all as data`;
+    throw new SlipwayError("INVALID_OPTION", `Cannot use --unsafe-special: ${reason}`);
+  }
   return {
     directory,
     dest: flags.dest,
@@ -78,6 +84,7 @@ export function planBuild(directory: string, flags: BuildFlags, context: CliCont
     store: storeOf(flags, output, context),
     cache: cacheOf(flags, context),
     namedImages: flags.store ?? defaultStore(context.env),
+    unsafeSpecial: flags.unsafeSpecial === true,
     insecure: flags.insecure === true,
     metadataFile: flags.metadataFile,
     iidfile: flags.iidfile,

@@ -47,7 +47,7 @@ export async function runBuild(plan: BuildPlan, environment: BuildEnvironment): 
     // What went to stdout cannot be taken back.
     const repeatable = (): boolean => plan.output.dest !== "-";
     return await withRegistry(plan, warn, (registry) =>
-      withBuildCache(plan.cache, { note, repeatable, signal }, (cache) => {
+      withBuildCache(plan.cache, { note, warn, repeatable, signal }, (cache) => {
         const run = (stores: BuildStores) => buildIn(stores, { cache, pool, registry }, plan, environment);
         return plan.store === undefined && cache !== undefined ? run(cache.stores) : withBuildStore(plan.store, run);
       }),

@@ -1,7 +1,6 @@
-import { lstat, mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import process from "node:process";
+import { join, resolve } from "node:path";
 import { SlipwayError } from "../index.ts";
 import {
   type DirectoryStore,
@@ -11,22 +10,20 @@ import {
   readDocument,
   writeFileAtomically,
 } from "../node/index.ts";
-import { exists } from "./host-paths.ts";
+import { distrust, makePrivate, realDirectory } from "./cache-trust.ts";
 
 /** Where builds leave what makes the next one quick. */
 export interface CachePlace {
   readonly directory: string;
   /** It was named with a flag: that it cannot be used is an error. */
   readonly asked: boolean;
-  /** It was named with a flag or a variable: it may be anybody's. */
-  readonly named: boolean;
 }
 
 /** The directory that the flag names, or `$SLIPWAY_CACHE_DIR`, or `slipway` in the user's directory for caches. */
 export function cachePlace(flag: string | undefined, env: Readonly<Record<string, string | undefined>>): CachePlace {
   const named = flag ?? (env.SLIPWAY_CACHE_DIR || undefined);
   const directory = named ?? join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), ".cache"), "slipway");
-  return { directory: resolve(directory), asked: flag !== undefined, named: named !== undefined };
+  return { directory: resolve(directory), asked: flag !== undefined };
 }
 
 /** By which backup programs know what need not be kept (bford.info/cachedir). */
@@ -35,18 +32,29 @@ const TAG = `Signature: 8a477f597d28d172789f06886806bc55
 `;
 
 /**
- * Opens the cache as a store, made readable by its owner only. What is in it need not survive a power failure: all of it is verified
+ * Opens the cache as a store that only its owner can read or write. What is in it need not survive a power failure: all of it is verified
  * when it is used. A directory is a cache if it has our tag: an image layout, which a cache would empty, is none.
  * @throws SlipwayError `FAILED_PRECONDITION` for an image layout with something in it, `INVALID_ARCHIVE` for anything else,
- *   `PERMISSION_DENIED`, `NO_SPACE`, `IO`, …
+ *   `PERMISSION_DENIED` for one that others have a say in, `NO_SPACE`, `IO`, …
  */
-export async function openCache({ directory, named }: CachePlace): Promise<DirectoryStore> {
+export async function openCache(place: CachePlace): Promise<DirectoryStore> {
+  const opened = await openTrusted(await realDirectory(place.directory));
+  if (typeof opened !== "string") return opened;
+  throw new SlipwayError("PERMISSION_DENIED", `Cannot use ${place.directory} as a cache: ${opened}`);
+}
+
+/**
+ * The same for who can go on without a cache.
+ * @param directory a real path
+ * @returns the store, or why others have a say in what is there
+ */
+export async function openTrusted(directory: string): Promise<DirectoryStore | string> {
   const tag = join(directory, "CACHEDIR.TAG");
+  let why = await distrust(directory);
+  // What was open to others until now is looked at again when it is not.
+  if (why === undefined && (await closeToOthers(directory, tag))) why = await distrust(directory);
+  if (why !== undefined) return why;
   if (!(await isOurTag(tag))) {
-    if (!(await exists(join(directory, "oci-layout")))) {
-      if (!named) await mustBeOurs(directory);
-      await makePrivate(directory);
-    }
     const store = await openDirectoryStore(directory);
     const empty = await store.isEmpty();
     await store.close();
@@ -61,32 +69,22 @@ export async function openCache({ directory, named }: CachePlace): Promise<Direc
   return await openDirectoryStore(directory, { durable: false });
 }
 
-/** Other programs tag their caches by the same name. */
-async function isOurTag(path: string): Promise<boolean> {
-  const bytes = await readDocument(path).catch(() => new Uint8Array());
-  return new TextDecoder().decode(bytes).includes("slipway build");
-}
-
-async function makePrivate(directory: string): Promise<void> {
+/** Makes the directory if it is absent, and an empty one or a cache its owner's alone. @returns whether anything was changed */
+async function closeToOthers(directory: string, tag: string): Promise<boolean> {
   try {
-    await mkdir(dirname(directory), { recursive: true });
-    await mkdir(directory, { mode: 0o700 });
+    const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (made !== undefined) return true;
+    if ((await readdir(directory)).length > 0 && !(await isOurTag(tag))) return false;
+    return await makePrivate(directory);
   } catch (error) {
-    if (errnoOf(error) === "EEXIST") return;
+    // What is there in its place is told by opening it.
+    if (errnoOf(error) === "EEXIST") return false;
     throw hostError(error, `make the directory ${directory}`);
   }
 }
 
-/**
- * Refuses a home that is somebody else's, as under `sudo`: what root made in it, its owner could not use.
- * @throws SlipwayError `PERMISSION_DENIED`
- */
-async function mustBeOurs(directory: string): Promise<void> {
-  const uid = process.getuid?.();
-  for (let path = directory; uid !== undefined; path = dirname(path)) {
-    const stats = await lstat(path).catch(() => undefined);
-    if (stats === undefined && path !== dirname(path)) continue;
-    if (stats === undefined || stats.uid === uid) return;
-    throw new SlipwayError("PERMISSION_DENIED", `Cannot use ${directory}: ${path} belongs to another user`);
-  }
+/** Other programs tag their caches by the same name. */
+async function isOurTag(path: string): Promise<boolean> {
+  const bytes = await readDocument(path).catch(() => new Uint8Array());
+  return new TextDecoder().decode(bytes).includes("slipway build");
 }

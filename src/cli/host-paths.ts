@@ -18,7 +18,8 @@ export function defaultStore(env: Readonly<Record<string, string | undefined>>):
  */
 export async function makeParents(path: string): Promise<() => Promise<void>> {
   const parent = dirname(resolve(path));
-  const first = await mkdir(parent, { recursive: true }).catch((error: unknown) => {
+  // Not even a lax umask lets everybody exchange what is written there.
+  const first = await mkdir(parent, { recursive: true, mode: 0o775 }).catch((error: unknown) => {
     if (errnoOf(error) === "EEXIST") {
       throw new SlipwayError("NOT_A_DIRECTORY", `Cannot make the directory ${parent}: something else is in its place`);
     }

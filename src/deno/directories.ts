@@ -85,7 +85,9 @@ export async function writeFileAtomically(
 /**
  * Writes a tree as real files: `writeRootfs` of `slipway/node`, with Deno's permissions. Needs `--allow-read=DIRECTORY
  * --allow-write=DIRECTORY`; Deno makes symlinks only with both `--allow-read` and `--allow-write` without a directory, and extended
- * attributes are set only with `--allow-run=setfattr --allow-env`.
+ * attributes are set only with `--allow-run=setfattr --allow-env`. With `--allow-sys=uid,gid` the caller's own files are not counted
+ * among those of others.
+ * @returns how much was left out
  * @throws SlipwayError `PERMISSION_DENIED` naming the flags that are missing, and what `writeRootfs` of `slipway/node` throws
  */
 export async function writeRootfs(
@@ -93,8 +95,8 @@ export async function writeRootfs(
   content: ContentStore,
   directory: string,
   options: rootfs.WriteRootfsOptions = {},
-): Promise<void> {
+): Promise<rootfs.RootfsOmissions> {
   options.signal?.throwIfAborted();
   await needPermissions(`write into ${directory}`, [read(directory), write(directory)]);
-  await rootfs.writeRootfs(tree, content, directory, options);
+  return await rootfs.writeRootfs(tree, content, directory, options);
 }

@@ -36,7 +36,7 @@ export { errnoOf, hostError } from "../node/host-error.ts";
 export { type HostProcess, hostPlatform } from "../node/platform.ts";
 export { readDocument } from "../node/read-document.ts";
 export type { WriteFileOptions } from "../node/write-file.ts";
-export type { RootfsWarning, WriteRootfsOptions } from "../node/write-rootfs.ts";
+export type { RootfsOmissions, RootfsWarning, WriteRootfsOptions } from "../node/write-rootfs.ts";
 export { dockerCredentials } from "./credentials.ts";
 export {
   addDirectory,

@@ -32,7 +32,7 @@ export { type HostProcess, hostPlatform } from "./platform.ts";
 export { readDocument } from "./read-document.ts";
 export type { WriteFileOptions } from "./write-file.ts";
 export { writeFileAtomically } from "./write-file.ts";
-export type { RootfsWarning, WriteRootfsOptions } from "./write-rootfs.ts";
+export type { RootfsOmissions, RootfsWarning, WriteRootfsOptions } from "./write-rootfs.ts";
 export { writeRootfs } from "./write-rootfs.ts";
 
 // Types of other rooms that the above mention.

@@ -3,7 +3,7 @@ export type Permission =
   | { readonly name: "read" | "write"; readonly path: string }
   | { readonly name: "run"; readonly command?: string | undefined }
   | { readonly name: "env"; readonly variable?: string | undefined }
-  | { readonly name: "sys"; readonly kind: "hostname" | "statfs" };
+  | { readonly name: "sys"; readonly kind: "hostname" | "statfs" | "uid" | "gid" };
 
 /** The part of `Deno` that answers without asking anybody. */
 interface DenoPermissions {

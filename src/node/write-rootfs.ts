@@ -3,6 +3,7 @@ import {
   type FileHandle,
   lchown,
   link,
+  lstat,
   lutimes,
   mkdir,
   open,
@@ -13,6 +14,7 @@ import {
   utimes,
 } from "node:fs/promises";
 import { resolve } from "node:path";
+import process from "node:process";
 import { readBlob } from "../content/read.ts";
 import type { ContentProvider } from "../content/store.ts";
 import { SlipwayError } from "../errors.ts";
@@ -20,6 +22,7 @@ import { type OperationOptions, runStep, type StepReporter } from "../progress.t
 import type { DirectoryNode, FileNode, SpecialNode, Tree, TreeNode } from "../snapshots/tree.ts";
 import { encodeName } from "../tar/names.ts";
 import { errnoOf, hostError } from "./host-error.ts";
+import { isGranted } from "./permission.ts";
 import { makeSpecialFile } from "./special-file.ts";
 import { type FileXattrs, writeXattrs } from "./write-xattrs.ts";
 
@@ -33,61 +36,111 @@ export interface RootfsWarning {
 
 /** Options of {@link writeRootfs}. */
 export interface WriteRootfsOptions extends OperationOptions {
-  /** Gives every file its owner and group of the tree, which needs root. Default: all belong to the caller. */
-  readonly preserveOwner?: boolean | undefined;
-  /** Called for what was left out: device nodes that may not be made, sockets, extended attributes that cannot be set. */
+  /**
+   * Also writes what gives a file power over the machine that it lies on: device nodes, setuid and setgid bits, owners, and extended
+   * attributes of the system (file capabilities, access lists, labels). Most of it needs root. An image from a stranger can hold a
+   * shell that is setuid root, or the node of a disk: only for images that are trusted like a program run by root. Default false.
+   */
+  readonly unsafeSpecial?: boolean | undefined;
+  /** Called for what the host cannot hold: sockets, FIFOs that cannot be made, extended attributes that cannot be set. */
   readonly onWarning?: ((warning: RootfsWarning) => void) | undefined;
 }
 
+/** What a directory did not get of a tree: without `unsafeSpecial`, or because the host did not allow it. */
+export interface RootfsOmissions {
+  /** Device nodes, which were left out. */
+  readonly devices: number;
+  /** Files and directories that were written without their setuid and setgid bits. */
+  readonly setids: number;
+  /**
+   * Files, directories and symlinks that belong to the caller instead of their user or group. Without `unsafeSpecial`, 0 stands for
+   * whoever writes the files, and does not count.
+   */
+  readonly owners: number;
+  /** Files, directories and symlinks that were written without their extended attributes of the system, which are all but `user.*`. */
+  readonly xattrs: number;
+}
+
 /**
- * Writes a tree's files to a directory of the host: modes (setuid too), times, symlinks, hard links, FIFOs, and device nodes
- * and extended attributes where that is permitted. Every file is made anew and none is ever opened or replaced, so that no name or symlink of the
- * tree, nor two names that the host takes for one, can lead a write out of the directory.
+ * Writes a tree's files to a directory of the host: modes, times, symlinks, hard links, FIFOs, and extended attributes where the host
+ * can set them. By default all files belong to the caller and none has power of its own (see {@link WriteRootfsOptions.unsafeSpecial}):
+ * device nodes are left out, and files are written without setuid and setgid bits and without capabilities. A setuid or setgid bit is
+ * only ever set on a file that has the user and group of the tree, so that it never lends the rights of somebody else.
+ *
+ * Every file is made anew and none is ever opened or replaced, so that no name or symlink of the tree, nor two names that the host takes
+ * for one, can lead a write out of the directory. Until all is written nobody else can write into it; who owns it and the directories
+ * above it is trusted.
  * @param hostDirectory is made if it is absent, and must be empty if it exists; its parent must exist
+ * @returns how much was left out
  * @throws SlipwayError `NOT_EMPTY`; `INVALID_PATH` for a name that no host can have; `DIGEST_MISMATCH`, `SIZE_MISMATCH` and
- *   `NOT_FOUND` from the store; `NO_SPACE`, `PERMISSION_DENIED`, `NOT_A_DIRECTORY`, `IO` from the host. What was written is
- *   removed again on failure.
+ *   `NOT_FOUND` from the store; `NO_SPACE`, `PERMISSION_DENIED` (also for a symlink that another user made), `NOT_A_DIRECTORY`, `IO` from
+ *   the host. What was written is removed again on failure.
  */
 export async function writeRootfs(
   tree: Tree,
   content: ContentProvider,
   hostDirectory: string,
   options: WriteRootfsOptions = {},
-): Promise<void> {
+): Promise<RootfsOmissions> {
   options.signal?.throwIfAborted();
-  const { root, created } = await prepareTarget(hostDirectory);
-  const writer = new RootfsWriter(content, root, options);
+  const target = await prepareTarget(hostDirectory);
+  const writer = new RootfsWriter(content, target.root, options);
   try {
-    await runStep(options.onProgress, { id: "writing files", name: `writing files to ${root}` }, (report) =>
-      writer.write(tree, report),
+    return await runStep(
+      options.onProgress,
+      { id: "writing files", name: `writing files to ${target.root}` },
+      (report) => writer.write(tree, report),
     );
   } catch (error) {
-    await writer.remove(created);
+    await writer.remove(target);
     options.signal?.throwIfAborted();
     throw error;
   }
 }
 
-/** The target's real path, and whether it was made here. */
-async function prepareTarget(hostDirectory: string): Promise<{ readonly root: string; readonly created: boolean }> {
+/** Where files are written to. */
+interface Target {
+  /** Its real path. */
+  readonly root: string;
+  /** The mode that it had before; undefined if it was made here. */
+  readonly mode: number | undefined;
+}
+
+/** Makes the directory, or finds it empty, and closes it to others. */
+async function prepareTarget(hostDirectory: string): Promise<Target> {
   const target = resolve(hostDirectory);
+  const refuse = (code: "NOT_EMPTY" | "PERMISSION_DENIED", reason: string): SlipwayError =>
+    new SlipwayError(code, `Cannot write to ${target}: ${reason}; name a directory that is empty, or does not exist`);
   try {
-    const created = await mkdir(target).then(
+    const created = await mkdir(target, 0o700).then(
       () => true,
       (error: unknown) => {
         if (errnoOf(error) === "EEXIST") return false;
         throw error;
       },
     );
+    if (created) return { root: await realpath(target), mode: undefined };
+    // In a directory for all, such as /tmp, anybody may have put a symlink in the way that leads elsewhere.
+    const found = await lstat(target);
     const root = await realpath(target);
-    if (created || (await readdir(root)).length === 0) return { root, created };
+    const me = ownID("uid");
+    if (found.isSymbolicLink() && me !== undefined && found.uid !== me && found.uid !== 0) {
+      throw refuse("PERMISSION_DENIED", `it is a symlink that another user made, to ${root}`);
+    }
+    if ((await readdir(root)).length > 0) throw refuse("NOT_EMPTY", "it is not empty");
+    const mode = (await lstat(root)).mode & 0o7777;
+    // Not permitted where it is another user's, who is trusted then.
+    if ((mode & 0o022) !== 0) await chmod(root, 0o700).catch(() => undefined);
+    return { root, mode };
   } catch (error) {
     throw hostError(error, `write to ${target}`);
   }
-  throw new SlipwayError(
-    "NOT_EMPTY",
-    `Cannot write to ${target}: it is not empty; name a directory that is, or one that does not exist`,
-  );
+}
+
+/** The caller's id, where the host has such; undefined where that must not be asked. */
+function ownID(kind: "uid" | "gid"): number | undefined {
+  if (!isGranted({ name: "sys", kind })) return undefined;
+  return kind === "uid" ? process.geteuid?.() : process.getegid?.();
 }
 
 class RootfsWriter {
@@ -100,6 +153,9 @@ class RootfsWriter {
   readonly #directories: { readonly path: string; readonly node: DirectoryNode }[] = [];
   /** Set last of all but directories: a change of owner would take capabilities away again. */
   readonly #xattrs: FileXattrs[] = [];
+  readonly #omitted = { devices: 0, setids: 0, owners: 0, xattrs: 0 };
+  /** Ids that are the caller's, or stand for the caller. */
+  readonly #own = { uids: [0, ownID("uid")], gids: [0, ownID("gid")] };
   #written = 0;
 
   constructor(content: ContentProvider, root: string, options: WriteRootfsOptions) {
@@ -108,19 +164,20 @@ class RootfsWriter {
     this.#options = options;
   }
 
-  async write(tree: Tree, report: StepReporter): Promise<void> {
+  async write(tree: Tree, report: StepReporter): Promise<RootfsOmissions> {
     await this.#fill("", tree.root, report);
     const complaint = await writeXattrs(this.#root, this.#xattrs, { signal: this.#options.signal });
     if (complaint !== undefined) this.#warn("/", complaint);
     for (const { path, node } of this.#directories.reverse()) {
       await this.#onHost("set the attributes of", path, (host) => this.#setAttributes(host, node));
     }
+    return this.#omitted;
   }
 
   /** Removes everything again; never throws, so that the reason for it is what the caller sees. */
-  async remove(created: boolean): Promise<void> {
+  async remove({ mode }: Target): Promise<void> {
     for (const { path } of this.#directories) await chmod(this.#host(path), 0o700).catch(() => undefined);
-    if (created) {
+    if (mode === undefined) {
       await rm(this.#root, { recursive: true, force: true }).catch(() => undefined);
       return;
     }
@@ -128,6 +185,7 @@ class RootfsWriter {
       const path = Buffer.concat([Buffer.from(`${this.#root}/`), name]);
       await rm(path, { recursive: true, force: true }).catch(() => undefined);
     }
+    await chmod(this.#root, mode).catch(() => undefined);
   }
 
   async #fill(path: string, directory: DirectoryNode, report: StepReporter): Promise<void> {
@@ -168,7 +226,12 @@ class RootfsWriter {
   }
 
   #noteXattrs(path: string, { xattrs }: TreeNode): void {
-    if (xattrs !== undefined && xattrs.size > 0) this.#xattrs.push({ path: path.slice(1), xattrs });
+    if (xattrs === undefined || xattrs.size === 0) return;
+    const kept = this.#options.unsafeSpecial
+      ? xattrs
+      : new Map([...xattrs].filter(([name]) => name.startsWith("user.")));
+    if (kept.size < xattrs.size) this.#omitted.xattrs++;
+    if (kept.size > 0) this.#xattrs.push({ path: path.slice(1), xattrs: kept });
   }
 
   async #writeFile(path: string, node: FileNode, report: StepReporter): Promise<void> {
@@ -181,9 +244,7 @@ class RootfsWriter {
         report.running(this.#written);
       }
       await this.#onHost("set the attributes of", path, async () => {
-        // The owner first: changing it clears the setuid bits.
-        if (this.#options.preserveOwner) await file.chown(node.uid, node.gid);
-        await file.chmod(node.mode);
+        await file.chmod(await this.#modeOnceOwned(node, (uid, gid) => file.chown(uid, gid)));
         await file.utimes(hostTime(node.mtime), hostTime(node.mtime));
       });
     } finally {
@@ -197,13 +258,17 @@ class RootfsWriter {
       this.#warn(path, "it is a socket, which only the program that listens on it can make");
       return false;
     }
+    const isDevice = node.type !== "fifo";
+    // Whoever may not make one may make none.
+    if (isDevice && (!this.#options.unsafeSpecial || this.#omitted.devices > 0)) {
+      this.#omitted.devices++;
+      return false;
+    }
     try {
       await makeSpecialFile(this.#root, this.#host(path), node.type, node);
     } catch (error) {
-      this.#warn(
-        path,
-        `the host does not let a ${node.type === "fifo" ? "FIFO" : "device node"} be made: ${reason(error)}`,
-      );
+      if (isDevice) this.#omitted.devices++;
+      this.#warn(path, `the host does not let a ${isDevice ? "device node" : "FIFO"} be made: ${reason(error)}`);
       return false;
     }
     await this.#onHost("set the attributes of", path, (host) => this.#setAttributes(host, node));
@@ -212,12 +277,36 @@ class RootfsWriter {
 
   async #setAttributes(host: string | Buffer, node: TreeNode): Promise<void> {
     const time = hostTime(node.mtime);
-    if (this.#options.preserveOwner) await lchown(host, node.uid, node.gid);
+    const mode = await this.#modeOnceOwned(node, (uid, gid) => lchown(host, uid, gid));
     if (node.type === "symlink") {
       await lutimes(host, time, time);
     } else {
-      await chmod(host, node.mode);
+      await chmod(host, mode);
       await utimes(host, time, time);
+    }
+  }
+
+  /** Gives a file its owner, where that is wanted and possible. @returns the mode that it can have then: a change of owner clears some bits */
+  async #modeOnceOwned(node: TreeNode, chown: (uid: number, gid: number) => Promise<void>): Promise<number> {
+    const isOwned = await this.#giveOwner(node, chown);
+    if (isOwned || node.type === "symlink" || (node.mode & SETIDS) === 0) return node.mode;
+    this.#omitted.setids++;
+    return node.mode & ~SETIDS;
+  }
+
+  async #giveOwner({ uid, gid }: TreeNode, chown: (uid: number, gid: number) => Promise<void>): Promise<boolean> {
+    if (!this.#options.unsafeSpecial) {
+      if (!this.#own.uids.includes(uid) || !this.#own.gids.includes(gid)) this.#omitted.owners++;
+      return false;
+    }
+    try {
+      await chown(uid, gid);
+      return true;
+    } catch (error) {
+      // Not permitted, or an id that the user namespace does not have.
+      if (!["EPERM", "EINVAL"].includes(errnoOf(error) ?? "")) throw error;
+      this.#omitted.owners++;
+      return false;
     }
   }
 
@@ -237,6 +326,9 @@ class RootfsWriter {
     this.#options.onWarning?.({ path, message });
   }
 }
+
+/** The bits by which a file lends the rights of its user or group. */
+const SETIDS = 0o6000;
 
 /** Names that are UTF-8 stay strings, which every runtime takes; others go to the host as the bytes they are. */
 function toHostName(name: string): string | Buffer {

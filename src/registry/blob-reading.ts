@@ -73,8 +73,12 @@ interface Part {
   readonly end: number | undefined;
 }
 
-/** Bytes that a connection must bring for its failure not to count, and how many may bring less in a row. */
+/**
+ * Bytes that a connection must bring for its failure not to count, at least this share of what it had to bring once more, and how many
+ * may bring less in a row.
+ */
 const LEAST_PROGRESS = 16 * 1024;
+const LEAST_SHARE = 1 / 8;
 const SETBACKS_LIMIT = 8;
 
 class BlobReading {
@@ -91,6 +95,9 @@ class BlobReading {
   /** Where it last failed, and how often it did with next to nothing in between. */
   #failedAt: number;
   #setbacks = 0;
+  /** Bytes that the last answer had to bring once more. */
+  #repeated = 0;
+  readonly #waits = { milliseconds: 0 };
   /** Where an answer last ended too early, although it was whole. */
   #endedAt: number | undefined;
   #contradicted = false;
@@ -119,18 +126,19 @@ class BlobReading {
       this.#read().catch((error: unknown) => {
         throw this.#setback(error);
       });
-    return await this.#blob.transport.retry(this.#doing, attempt, this.#operation);
+    return await this.#blob.transport.retry(this.#doing, attempt, { ...this.#operation, waits: this.#waits });
   }
 
   /** A server that gives a few bytes at a time and then stalls or hangs up would never be done, and never be given up. */
   #setback(error: unknown): unknown {
     const crumbs = this.#position - this.#failedAt;
     this.#failedAt = this.#position;
-    if (crumbs >= LEAST_PROGRESS) this.#setbacks = 0;
-    if (crumbs === 0 || crumbs >= LEAST_PROGRESS || !isSlipwayError(error, "UNAVAILABLE")) return error;
+    const least = Math.max(LEAST_PROGRESS, this.#repeated * LEAST_SHARE);
+    if (crumbs >= least) this.#setbacks = 0;
+    if (crumbs === 0 || crumbs >= least || !isSlipwayError(error, "UNAVAILABLE")) return error;
     this.#setbacks++;
     if (this.#setbacks < SETBACKS_LIMIT) return error;
-    const reason = `${SETBACKS_LIMIT} times in a row it failed after a few bytes`;
+    const reason = `${SETBACKS_LIMIT} times in a row it failed after a few new bytes`;
     return withFailure(new SlipwayError("UNAVAILABLE", `${error.message}; ${reason}`, { cause: error }), {
       passing: false,
       reason,
@@ -212,6 +220,7 @@ class BlobReading {
     );
     try {
       const chunks = response.body[Symbol.asyncIterator]();
+      this.#repeated = response.status === 200 ? this.#position : 0;
       if (response.status === 416) return { response, chunks, skip: 0, end: this.#notThere(response) };
       if (response.status === 206 && isPart) return { response, chunks, skip: 0, end: this.#partEnd(response) };
       const total = lengthOf(response.headers);

@@ -13,7 +13,10 @@ import { hostTimers } from "./timers.ts";
 import type { RegistryRequest, RegistryResponse, RegistryTransport } from "./transport.ts";
 import { createTransportState, registryState, type TransportState } from "./transport-state.ts";
 
-/** Authorizations that are tried for one request: none, one that is known, one that is new. More would be a loop. */
+/**
+ * How often one request is sent because the registry wants another authorization: without any, with one that is known, with one that is
+ * new, with one for scopes that it named only then. More would be a loop.
+ */
 const MOST_AUTHORIZATIONS = 4;
 /** Milliseconds that https has to answer at an insecure registry before http is tried. */
 const LOOKING = 10_000;
@@ -147,7 +150,11 @@ export function createTransport(
     { scopes, doing }: RegistryRequest,
     { address, authorizer }: { readonly address: RegistryAddress; readonly authorizer: Authorizer },
     operation: OperationOptions,
-  ): Promise<{ readonly answer: HttpAnswer; readonly authorization: Authorization | undefined }> => {
+  ): Promise<{
+    readonly answer: HttpAnswer;
+    readonly authorization: Authorization | undefined;
+    readonly tried?: string;
+  }> => {
     const authorized = { scopes, doing, ...operation };
     let authorization = hop.own ? await authorizer.authorize(authorized) : undefined;
     for (let sent = 1; ; sent++) {
@@ -163,9 +170,15 @@ export function createTransport(
       const url = new URL(answer.url);
       try {
         if (url.href !== hop.url.href) address.check(url, doing);
-        if (!hop.own || !address.isOwn(url) || sent >= MOST_AUTHORIZATIONS) return { answer, authorization };
-        const challenges = challengesOf(answer);
+        const challenges = hop.own && address.isOwn(url) ? challengesOf(answer) : undefined;
         if (challenges === undefined) return { answer, authorization };
+        if (sent >= MOST_AUTHORIZATIONS) {
+          return {
+            answer,
+            authorization,
+            tried: `it wanted another authorization ${sent} times, and no more are tried`,
+          };
+        }
         const renewed = await authorizer.renew(challenges, authorization, authorized);
         if (renewed === undefined) return { answer, authorization };
         await answer.drain();
@@ -189,11 +202,11 @@ export function createTransport(
     let hop: Hop = { url, method: request.method, headers, body: request.body, own };
     for (let hops = 0; ; hops++) {
       address.check(hop.url, doing);
-      const { answer, authorization } = await askAuthorized(hop, request, where, operation);
+      const { answer, authorization, tried } = await askAuthorized(hop, request, where, operation);
       if (accept?.includes(answer.status) ?? (answer.status >= 200 && answer.status <= 299)) return answer;
       if (!isRedirect(answer)) {
         const authenticated = authorization?.user === true;
-        const error = await responseError(answer, { doing, registry, authenticated, now: now() });
+        const error = await responseError(answer, { doing, registry, authenticated, now: now(), tried });
         signal?.throwIfAborted();
         patience.heed(error);
         throw error;
@@ -227,7 +240,7 @@ function challengesOf({ status, headers }: HttpAnswer): ReturnType<typeof parseC
 const tooManyRedirects = (doing: string, { host }: URL): SlipwayError =>
   new SlipwayError(
     "INVALID_RESPONSE",
-    `Cannot ${doing}: after ${MOST_REDIRECTS} redirects, ${host} leads elsewhere again`,
+    `Cannot ${doing}: after ${MOST_REDIRECTS} redirects, the most that are followed, ${host} leads elsewhere again; whoever runs it can see why`,
   );
 
 const refusedRedirect = (doing: string, { host }: URL): SlipwayError =>

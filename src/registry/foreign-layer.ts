@@ -1,11 +1,14 @@
 import type { ByteRange } from "../bytes.ts";
-import { SlipwayError } from "../errors.ts";
+import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { OperationOptions } from "../progress.ts";
 import { readRemoteBlob } from "./blob-reading.ts";
 import { createTransport } from "./create-transport.ts";
 import { hostReach } from "./private-host.ts";
 import type { RepositoryContext } from "./repository-context.ts";
+
+/** Addresses of one layer that are asked, of however many it names. */
+const ADDRESSES_LIMIT = 8;
 
 /**
  * The bytes of a layer that the registry does not have, from the addresses that its descriptor names: by https, without credentials,
@@ -37,7 +40,7 @@ export async function* readForeignLayer(
     );
   }
   let failure: unknown;
-  for (const url of addresses) {
+  for (const url of addresses.slice(0, ADDRESSES_LIMIT)) {
     let begun = false;
     try {
       // Who is named by an image gets nothing of what is meant for registries.
@@ -59,5 +62,7 @@ export async function* readForeignLayer(
       failure ??= error;
     }
   }
-  throw failure;
+  if (addresses.length <= ADDRESSES_LIMIT || !isSlipwayError(failure)) throw failure;
+  const tried = `${ADDRESSES_LIMIT} of its ${addresses.length} addresses were tried`;
+  throw new SlipwayError(failure.code, `${failure.message}; ${tried}`, { cause: failure });
 }

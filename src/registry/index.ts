@@ -27,7 +27,13 @@ export type { CredentialProvider, RegistryCredentials } from "./credentials.ts";
 export type { Registry, RegistryOptions, RegistryTimers, RetryOptions } from "./registry.ts";
 export type { FetchedManifest, Repository, UploadOutcome, UploadSource } from "./repository.ts";
 export { sourceLabel, sourceRepositories } from "./source-label.ts";
-export type { RegistryRequest, RegistryResponse, RegistryTransport, RequestBody } from "./transport.ts";
+export type {
+  RegistryRequest,
+  RegistryResponse,
+  RegistryTransport,
+  RequestBody,
+  RetryingOptions,
+} from "./transport.ts";
 export { UPLOAD_RECORDS } from "./upload/upload-record.ts";
 
 // Types of other rooms that the above mention.

@@ -2,7 +2,7 @@ import type { SlipwayError } from "../errors.ts";
 import type { RegistryResponse } from "./transport.ts";
 
 /** `<target>; name=value; name="value", <target>…`, RFC 8288, 3: a target with all its parameters. */
-const LINK = /<([^>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s";,]*))?)*)/g;
+const LINK = /<([^<>]*)>((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s";,]*))?)*)/g;
 const PARAMETER = /;\s*([^\s=;,]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*))/g;
 
 /** Stands for the registry where a link does not name it. */

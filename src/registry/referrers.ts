@@ -30,15 +30,22 @@ export async function listReferrers(
     accept: [200, 400, 404, 405, 406, 501],
     doing: `list the referrers of ${context.name}@${digest}`,
   } as const;
+  const limit = (count: number): void => {
+    if (count <= REFERRERS_LIMIT) return;
+    const { registry } = context.transport;
+    const reason = `${registry} names more than ${REFERRERS_LIMIT} referrers, the most that are read; delete what nobody needs`;
+    throw new SlipwayError("INVALID_RESPONSE", `Cannot ${request.doing}: ${reason}`);
+  };
   const found: Descriptor[] = [];
   for await (const { response, bytes } of pagesOf(context, request, operation)) {
     if (response.status !== 200 || !mayBeIndex(mediaTypeOf(response.headers))) {
-      return wanted(await byFallbackTag(context, digest, operation), artifactType);
+      const listed = await byFallbackTag(context, digest, operation);
+      limit(listed.length);
+      return wanted(listed, artifactType);
     }
-    found.push(...parseIndex(bytes, `the referrers of ${context.name}@${digest}`).manifests);
-    if (found.length > REFERRERS_LIMIT) {
-      throw new SlipwayError("INVALID_RESPONSE", `Cannot ${request.doing}: there are more than ${REFERRERS_LIMIT}`);
-    }
+    const { manifests } = parseIndex(bytes, `the referrers of ${context.name}@${digest}`);
+    limit(found.length + manifests.length);
+    found.push(...manifests);
   }
   return wanted(found, artifactType);
 }

@@ -46,7 +46,10 @@ export interface RegistryOptions {
 export interface RetryOptions {
   /** Tries besides the first, default 5. */
   readonly tries?: number | undefined;
-  /** The longest that is waited in all between tries, seconds, default 300. */
+  /**
+   * The longest that is waited in all between tries, seconds, default 300. Where something is achieved in between, as with the pages of a
+   * list and the parts of a blob, it begins anew; ten times as long is the most for one list or blob.
+   */
   readonly patience?: number | undefined;
   /**
    * Seconds after which an answer that does not come, or hardly goes on, is given up, default 60. A registry that has to store something

@@ -2,9 +2,8 @@ import { readAll } from "../bytes.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { toDigest } from "../hash/index.ts";
 import { type Digest, type DigestAlgorithm, isDigest } from "../oci/digest.ts";
-import type { OperationOptions } from "../progress.ts";
 import type { RegistryOptions } from "./registry.ts";
-import type { RegistryRequest, RegistryResponse, RegistryTransport } from "./transport.ts";
+import type { RegistryRequest, RegistryResponse, RegistryTransport, RetryingOptions } from "./transport.ts";
 
 /** One repository, for those who talk to it. */
 export interface RepositoryContext {
@@ -51,7 +50,7 @@ export async function sendAndRead(
   { transport }: Pick<RepositoryContext, "transport">,
   request: RegistryRequest,
   limit: number,
-  operation: OperationOptions,
+  operation: RetryingOptions,
 ): Promise<ReadResponse> {
   return await transport.retry(
     request.doing,

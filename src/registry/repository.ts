@@ -87,13 +87,14 @@ export interface Repository {
   deleteBlob(digest: Digest, options?: OperationOptions): Promise<void>;
   /**
    * Tags in the registry's order, page by page as they are read.
-   * @throws SlipwayError `NOT_FOUND`; `INVALID_RESPONSE` for pages in circles, at another host, or more than 2000 of them
+   * @throws SlipwayError `NOT_FOUND`; `INVALID_RESPONSE` for pages in circles, at another host, or more than 2000 of them or 64 MiB
    */
   tags(options?: OperationOptions): AsyncIterable<string>;
   /**
    * What refers to a manifest by `subject`; by the fallback tag where the registry has no referrers API.
    * @param options `artifactType`: only referrers of that type
    * @returns their descriptors; none if nothing refers to it, or it is not there
+   * @throws SlipwayError `INVALID_RESPONSE` as for `tags`, and for more than 20,000 of them
    */
   referrers(
     digest: Digest,

@@ -16,6 +16,8 @@ export interface ResponseErrorOptions {
   readonly now: number;
   /** Whether it is a token service's answer: that it does not know something says nothing of what the registry has. Default false. */
   readonly tokenService?: boolean;
+  /** What was tried, to be said at the end. */
+  readonly tried?: string | undefined;
 }
 
 /** Bytes of an answer's body that are looked at. */
@@ -36,7 +38,7 @@ export async function responseError(answer: HttpAnswer, options: ResponseErrorOp
   return withFailure(
     new SlipwayError(
       code,
-      `Cannot ${doing}: ${url.host} answered ${statusText(status)}${told.text === "" ? "" : ` (${told.text})`}${hint(registry)}`,
+      `Cannot ${doing}: ${url.host} answered ${statusText(status)}${told.text === "" ? "" : ` (${told.text})`}${hint(registry)}${options.tried === undefined ? "" : `; ${options.tried}`}`,
     ),
     {
       passing: PASSING.has(status),
@@ -171,8 +173,15 @@ function errorsOf(body: string): readonly ToldError[] | undefined {
   }
 }
 
-const detailText = (detail: unknown): string =>
-  (typeof detail === "string" ? detail : JSON.stringify(detail)).slice(0, DETAIL_LIMIT);
+function detailText(detail: unknown): string {
+  if (typeof detail === "string") return detail.slice(0, DETAIL_LIMIT);
+  try {
+    return JSON.stringify(detail).slice(0, DETAIL_LIMIT);
+  } catch {
+    // Engines can read what is nested too deep for them to write.
+    return "…";
+  }
+}
 
 /** Without what would move a terminal's cursor or turn text around. */
 export function printable(text: string): string {

@@ -1,5 +1,6 @@
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import { type OperationOptions, runStep } from "../progress.ts";
+import type { BoundedMap } from "./bounded-map.ts";
 import { failureOf, type RequestFailure } from "./failure.ts";
 import type { RegistryTimers, RetryOptions } from "./registry.ts";
 import { statusText } from "./status.ts";
@@ -8,7 +9,7 @@ import type { RegistryTransport } from "./transport.ts";
 /** What all transports of one client know of waiting. */
 export interface WaitingState {
   /** Until when a host (by its origin) asked not to be asked, milliseconds since 1970, and in which words. */
-  readonly pauses: Map<string, { readonly until: number; readonly reason: string }>;
+  readonly pauses: BoundedMap<string, { readonly until: number; readonly reason: string }>;
   /** Waits so far: each is a step of its own. */
   waits: number;
 }
@@ -27,6 +28,8 @@ export interface Patience {
 /** Milliseconds of the first wait, doubled for each that follows, and the longest one. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 30_000;
+/** How many times the patience is waited in all for one thing, whatever is achieved in between. */
+const MOST_PATIENCES = 10;
 
 /** Codes of what may pass. */
 const mayPass = (error: unknown): boolean =>
@@ -107,7 +110,7 @@ export function createPatience(
     },
 
     async retry(doing, attempt, options) {
-      const { signal, progressed } = options;
+      const { signal, progressed, waits = { milliseconds: 0 } } = options;
       let total = 0;
       let tries = 0;
       let left = patience * 1000;
@@ -131,6 +134,10 @@ export function createPatience(
               error,
               `; waiting ${Math.ceil(delay / 1000)} s more would be longer than ${patience} s in all`,
             );
+          }
+          waits.milliseconds += delay;
+          if (waits.milliseconds > MOST_PATIENCES * patience * 1000) {
+            throw givenUp(error, `; it was waited for again and again, ${MOST_PATIENCES * patience} s in all`);
           }
           tries++;
           total++;

@@ -42,6 +42,7 @@ function tagsIn(bytes: Uint8Array, doing: string): readonly string[] {
   if (!Array.isArray(list)) throw refuse("the registry answers without a list of tags");
   return list.map((tag: unknown) => {
     if (typeof tag === "string" && isTag(tag)) return tag;
-    throw refuse(`the registry lists ${JSON.stringify(tag).slice(0, 300)}, which is no tag`);
+    const shown = typeof tag === "string" ? JSON.stringify(tag.slice(0, 300)) : "something else than text";
+    throw refuse(`the registry lists ${shown}, which is no tag`);
   });
 }

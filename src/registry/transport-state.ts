@@ -1,5 +1,6 @@
 import { createFlightControl, type FlightControl } from "../exporter/flight-control.ts";
 import { type AuthorizationState, createAuthorizationState } from "./auth/authorizer.ts";
+import { BoundedMap } from "./bounded-map.ts";
 import type { WaitingState } from "./retry.ts";
 
 /** What the transports of one client share: whom to leave alone for how long, tokens, and where registries were found. */
@@ -18,8 +19,15 @@ export interface RegistryState {
   opaqueRedirects: boolean;
 }
 
+/** Hosts of which it is remembered until when they want to be left alone: redirects may name another one each time. */
+const HOSTS = 1000;
+
 /** Nothing is known yet. */
-export const createTransportState = (): TransportState => ({ pauses: new Map(), waits: 0, registries: new Map() });
+export const createTransportState = (): TransportState => ({
+  pauses: new BoundedMap(HOSTS),
+  waits: 0,
+  registries: new Map(),
+});
 
 /** What is known of the registry of that key. */
 export function registryState(state: TransportState, key: string): RegistryState {

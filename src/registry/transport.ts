@@ -38,6 +38,14 @@ export interface RegistryResponse {
   cancel(): Promise<void>;
 }
 
+/** How something is tried again. */
+export interface RetryingOptions extends OperationOptions {
+  /** Asked after each failure; true gives the whole budget anew, as something was achieved. */
+  readonly progressed?: (() => boolean) | undefined;
+  /** What was waited so far, where several calls achieve one thing. Default: this call's own. */
+  readonly waits?: { milliseconds: number } | undefined;
+}
+
 /**
  * How one registry is talked to: its addresses, credentials, redirects, and patience. The rest of the room knows only this.
  */
@@ -56,11 +64,7 @@ export interface RegistryTransport {
   /**
    * Runs `attempt` until it succeeds, fails for good, or the budget is spent; waits in between as the registry asks or ever longer.
    * @param attempt gets the number of tries before it. Whether a failure may pass is told by its code and cause
-   * @param options `progressed`: asked after each failure; true gives the whole budget anew, as something was achieved
+   * However much is achieved, no more than ten times the patience is waited in all.
    */
-  retry<T>(
-    doing: string,
-    attempt: (tries: number) => Promise<T>,
-    options: OperationOptions & { readonly progressed?: (() => boolean) | undefined },
-  ): Promise<T>;
+  retry<T>(doing: string, attempt: (tries: number) => Promise<T>, options: RetryingOptions): Promise<T>;
 }

@@ -34,7 +34,7 @@ vi.mock("../../src/node/index.ts", async (original) => {
 let place: CachePlace;
 beforeEach(() => {
   between.opened = undefined;
-  place = { directory: join(temporaryDirectory(), "cache"), asked: true, named: true };
+  place = { directory: join(temporaryDirectory(), "cache"), asked: true };
 });
 
 const CONTENT = bytesOf("a layer");
@@ -45,8 +45,10 @@ const LAYER = {
   warnings: [],
 };
 
+const fail = (message: string): void => expect.unreachable(message);
+
 const withCache = <T>(work: (cache: BuildCache) => Promise<T>): Promise<T> =>
-  withBuildCache(place, { note: (message) => expect.unreachable(message), repeatable: () => false }, async (cache) => {
+  withBuildCache(place, { note: fail, warn: fail, repeatable: () => false }, async (cache) => {
     if (cache === undefined) throw new Error("no cache");
     return await work(cache);
   });
@@ -127,7 +129,7 @@ describe("a cache", () => {
     const notes: string[] = [];
     const built = await withBuildCache(
       place,
-      { note: (message) => notes.push(message), repeatable: () => true },
+      { note: (message) => notes.push(message), warn: fail, repeatable: () => true },
       async (cache) => {
         if (cache === undefined) return "anew";
         await readBlobBytes(cache.stores.content, LAYER.descriptor);

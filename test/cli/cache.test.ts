@@ -6,8 +6,10 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +19,7 @@ import { writeBlob } from "../../src/content/index.ts";
 import { openDirectoryStore } from "../../src/node/index.ts";
 import type { Digest } from "../../src/oci/index.ts";
 import { itWith } from "../support/tools.ts";
-import { listing, slipway, workspace } from "./support/slipway.ts";
+import { cli, listing, slipway, workspace } from "./support/slipway.ts";
 
 const { path, temporary } = workspace();
 
@@ -189,6 +191,128 @@ describe("the cache directory", () => {
       ],
     });
     expect([status, stderr.match(/no cache is used: /g)]).toEqual([0, ["no cache is used: "]]);
+  });
+
+  itWith(["root"], "of another user, or that others can write to, is not used, even on request", async () => {
+    const made = async (name: string): Promise<string> => {
+      expect((await build(name, "-o", "type=oci,dest=a.tar")).status).toBe(0);
+      return path(name);
+    };
+    const chown = (file: string): void => chownSync(file, 65534, 65534);
+    const cases: readonly (readonly [string, RegExp, (directory: string) => void])[] = [
+      ["owned", /belongs to another user/, chown],
+      ["writable", /others may write to .* \(mode 777\)/, (directory) => chmodSync(directory, 0o777)],
+      [
+        "grouped",
+        /others may write to .* \(mode 770\)/,
+        (directory) => {
+          chownSync(directory, 0, 1000);
+          chmodSync(directory, 0o770);
+        },
+      ],
+      ["inner-owner", /blobs belongs to another user/, (directory) => chown(join(directory, "blobs"))],
+      ["above-owner/c", /above-owner belongs to another user/, (directory) => chown(join(directory, ".."))],
+      ["above-open/c", /others may write to .*above-open /, (directory) => chmodSync(join(directory, ".."), 0o777)],
+      [
+        "opened",
+        /others may write to .*blobs /,
+        (directory) => {
+          chmodSync(directory, 0o755);
+          chmodSync(join(directory, "blobs"), 0o777);
+        },
+      ],
+    ];
+    for (const [name, why, spoil] of cases) {
+      const directory = await made(name);
+      spoil(directory);
+      const before = [listing(directory), statSync(directory).mode];
+      for (const asked of name === "owned" ? [[], ["--cache-dir", directory]] : [[]]) {
+        const { status, stderr } = await build(name, ...asked, "-o", "type=oci,dest=b.tar");
+        expect([name, status, stderr]).toEqual([name, 0, expect.stringMatching(why)]);
+        expect(stderr.match(/^warning: no cache is used: .*--cache-dir/gm)).toHaveLength(1);
+        expect(readFileSync(path("b.tar")).equals(readFileSync(path("a.tar")))).toBe(true);
+      }
+      const pruned = await withCache(name, "cache", "prune");
+      expect([pruned.status, pruned.stderr]).toEqual([1, expect.stringMatching(/\(PERMISSION_DENIED\)/)]);
+      expect([listing(directory), statSync(directory).mode]).toEqual(before);
+    }
+  });
+
+  it("follows no symlink that is in it", async () => {
+    const outside = path("outside");
+    const state = () => [statSync(outside).isDirectory() && listing(outside), statSync(outside).mtimeMs];
+    for (const name of ["blobs", "blobs/sha256", ".slipway", "index.json", "oci-layout", "CACHEDIR.TAG"]) {
+      const cache = `planted-${name.replaceAll(/[./]/g, "")}`;
+      expect((await build(cache, "-o", "type=oci,dest=a.tar")).status).toBe(0);
+      rmSync(outside, { recursive: true, force: true });
+      // All is there that would be needed, only elsewhere.
+      renameSync(path(cache, name), outside);
+      symlinkSync(outside, path(cache, name));
+      const before = state();
+      const { status, stderr } = await build(cache, "-o", "type=oci,dest=b.tar");
+      expect([status, stderr]).toEqual([0, expect.stringContaining(`${path(cache, name)} is a symlink; remove`)]);
+      expect((await withCache(cache, "cache", "prune")).status).toBe(1);
+      expect(state()).toEqual(before);
+    }
+    const blob = "planted-blob";
+    expect((await build(blob, "-o", "type=oci,dest=a.tar")).status).toBe(0);
+    const [first = ""] = blobsOf(blob);
+    const secret = path("secret");
+    renameSync(path(blob, "blobs/sha256", first), secret);
+    symlinkSync(secret, path(blob, "blobs/sha256", first));
+    const { status, stderr } = await build(blob, "-o", "type=oci,dest=b.tar");
+    expect([status, stderr]).toEqual([0, expect.stringContaining(`${first} is a symlink`)]);
+    expect(existsSync(secret)).toBe(true);
+  });
+
+  itWith(["mkfifo"], "waits for no FIFO that is in it", async () => {
+    expect((await build("fifo", "-o", "type=oci,dest=a.tar")).status).toBe(0);
+    rmSync(path("fifo/index.json"));
+    execFileSync("mkfifo", [path("fifo/index.json")]);
+    const { status, stderr } = await build("fifo", "-o", "type=oci,dest=b.tar");
+    expect([status, stderr]).toEqual([0, expect.stringContaining("is neither file nor directory")]);
+  });
+
+  itWith(["sh"], "is its owner's alone from the first build on, whatever the umask", async () => {
+    mkdirSync(path("empty"));
+    chmodSync(path("empty"), 0o777);
+    for (const name of ["new/below", "empty"]) {
+      const { status, stderr } = await slipway(["build", "site", "-o", "type=oci,dest=a.tar"], {
+        env: { ...env, SLIPWAY_CACHE_DIR: path(name) },
+        cwd: path(),
+        command: ["sh", "-c", 'umask 0; exec "$@"', "sh", process.execPath, cli],
+      });
+      expect([status, stderr.includes("no cache is used")]).toEqual([0, false]);
+      expect(statSync(path(name)).mode & 0o777).toBe(0o700);
+    }
+    expect(statSync(path("new")).mode & 0o777).toBe(0o700);
+    // What is open to readers only, as a user makes it, is closed at the next build.
+    chmodSync(path("empty"), 0o755);
+    for (const file of listing(path("empty"))) {
+      if (statSync(path("empty", file)).isDirectory()) chmodSync(path("empty", file), 0o755);
+    }
+    expect((await build("empty", "-o", "type=oci,dest=a.tar")).stderr).not.toContain("no cache is used");
+    expect(statSync(path("empty")).mode & 0o777).toBe(0o700);
+  });
+
+  itWith(["root", "setpriv"], "of a user whose group is the user's own may be writable to that group", async () => {
+    const directory = path("users");
+    mkdirSync(directory);
+    chownSync(directory, 65534, 65534);
+    for (const name of ["", "site"]) chmodSync(path(name), 0o755);
+    chmodSync(temporary, 0o777);
+    const asNobody = (): ReturnType<typeof slipway> =>
+      slipway(["build", path("site"), "-o", `type=oci,dest=${path("users/a.tar")}`], {
+        env: { ...env, SLIPWAY_CACHE_DIR: path("users/cache") },
+        command: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, cli],
+      });
+    expect(await asNobody()).toMatchObject({ status: 0, stderr: expect.not.stringContaining("no cache is used") });
+    for (const name of ["", ...listing(path("users/cache"))]) {
+      const file = path("users/cache", name);
+      if (statSync(file).isDirectory()) chmodSync(file, 0o775);
+    }
+    expect(await asNobody()).toMatchObject({ status: 0, stderr: expect.not.stringContaining("no cache is used") });
+    expect(statSync(path("users/cache")).mode & 0o777).toBe(0o700);
   });
 
   it("is left out where it lies in the directory that is built", async () => {

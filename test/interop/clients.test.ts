@@ -300,7 +300,7 @@ describe("tools for OCI layouts", () => {
       const ours = join(temporaryDirectory(), "rootfs");
       const warnings: string[] = [];
       await writeRootfs(await flattenImage(image.content, image.descriptor), image.content, ours, {
-        preserveOwner: true,
+        unsafeSpecial: true,
         onWarning: ({ message }) => warnings.push(message),
       });
       expect(warnings).toEqual([]);

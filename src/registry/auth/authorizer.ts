@@ -2,6 +2,7 @@ import { SlipwayError } from "../../errors.ts";
 import { createFlightControl, type FlightControl } from "../../exporter/flight-control.ts";
 import type { OperationOptions } from "../../progress.ts";
 import type { RegistryAddress } from "../address.ts";
+import { BoundedMap } from "../bounded-map.ts";
 import type { CredentialProvider, RegistryCredentials } from "../credentials.ts";
 import { hostReach } from "../private-host.ts";
 import type { RegistryOptions } from "../registry.ts";
@@ -55,17 +56,20 @@ export interface AuthorizationState {
   /** The newest first. */
   tokens: readonly BearerToken[];
   /** By the service's origin. */
-  readonly allowed: Map<string, boolean>;
+  readonly allowed: BoundedMap<string, boolean>;
   readonly tokenFlights: FlightControl<BearerToken>;
   readonly credentialFlights: FlightControl<RegistryCredentials | undefined>;
 }
+
+/** Token services of which it is remembered whether they may be told credentials: a registry may name another one each time. */
+const SERVICES = 100;
 
 /** Nothing is known yet. */
 export const createAuthorizationState = (): AuthorizationState => ({
   scheme: undefined,
   credentials: undefined,
   tokens: [],
-  allowed: new Map(),
+  allowed: new BoundedMap(SERVICES),
   tokenFlights: createFlightControl(),
   credentialFlights: createFlightControl(),
 });

@@ -49,6 +49,9 @@ export type TokenSender = (request: TokenRequest, accept: readonly number[]) => 
 /** Bytes that a token service's answer may have. */
 export const TOKEN_ANSWER_LIMIT: number = 1024 * 1024;
 
+/** Characters that a token may have: it becomes a header, of which servers take some kilobytes, and is kept. */
+const TOKEN_LIMIT = 64 * 1024;
+
 /** How this client is called at token services. */
 const CLIENT_ID = "slipway";
 /** Seconds that tokens last of which nothing is said (distribution, "Token Authentication Specification"). */
@@ -121,6 +124,8 @@ function readToken({ bytes, date }: TokenAnswer, { realm, scopes, doing }: Token
   const given = [token, access_token].find((value): value is string => typeof value === "string" && value !== "");
   if (given === undefined)
     throw invalid(`gave no token, only ${printable(Object.keys(answer).join(", ")).slice(0, 200)}`);
+  if (given.length > TOKEN_LIMIT)
+    throw invalid(`gave a token of ${given.length} characters; it may have ${TOKEN_LIMIT}`);
   // It becomes a part of a header.
   if (!/^[\x21-\x7e]+$/.test(given)) throw invalid("gave a token with characters that no header can have");
   const lifetime = typeof expires_in === "number" && expires_in > 0 ? expires_in : DEFAULT_LIFETIME;

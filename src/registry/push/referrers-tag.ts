@@ -56,6 +56,10 @@ async function changeList(
   const list = await fetchList(context, tag, operation);
   if (list.manifests.some(({ digest }) => digest === referrer.digest)) return;
   const bytes = serialiseIndex({ ...list, manifests: [...list.manifests, referrer] });
+  if (bytes.byteLength > DOCUMENT_LIMIT) {
+    const reason = `the list would have ${bytes.byteLength} bytes, and a document has at most ${DOCUMENT_LIMIT}; delete what nobody needs`;
+    throw new SlipwayError("SIZE_MISMATCH", `Cannot add a referrer to ${context.name}:${tag}: ${reason}`);
+  }
   const engine = context.hasher("sha256");
   engine.update(bytes);
   const digest = toDigest("sha256", engine.digest());

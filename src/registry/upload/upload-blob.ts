@@ -26,6 +26,8 @@ import { advancedSession, cancelUpload, type UploadSession, uploadStatus } from 
  */
 type Manner = "chunks" | "stream" | "whole";
 
+/** Bytes that must have come over since the budget of tries was last given anew: a byte at a time would never be done. */
+const LEAST_PROGRESS = 16 * 1024;
 /** What is sent in the PUT itself. */
 const WHOLE_LIMIT = 1024 * 1024;
 /** Large enough that a request for each costs little, small enough that a few of them fit into the memory of a page. */
@@ -101,9 +103,9 @@ class BlobUpload {
       const outcome = await transport.retry(this.#doing, (tries) => this.#attempt(tries), {
         ...this.#operation,
         progressed: () => {
-          const achieved = this.#confirmed > before;
+          if (this.#confirmed < before + LEAST_PROGRESS) return false;
           before = this.#confirmed;
-          return achieved;
+          return true;
         },
       });
       await this.#memory.forget();
