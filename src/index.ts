@@ -173,7 +173,13 @@ export {
   type StreamHasher,
   type StreamHasherFactory,
 } from "./hash/index.ts";
-export { createMemoryImageStore, type Image, type ImageStore } from "./images/index.ts";
+export {
+  createMemoryImageStore,
+  type DeleteImageOptions,
+  type Image,
+  type ImageStore,
+  type UpdateImageOptions,
+} from "./images/index.ts";
 export {
   type AnnotationChanges,
   type AppendedLayer,

@@ -50,7 +50,7 @@ export type {
 } from "../content/index.ts";
 export type { LayerWarning } from "../diff/index.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
-export type { Image, ImageStore } from "../images/index.ts";
+export type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "../images/index.ts";
 export type {
   Annotations,
   Descriptor,

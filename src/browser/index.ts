@@ -52,7 +52,7 @@ export type { Layer, LayerWarning } from "../diff/index.ts";
 export type { FlightControl, MadeLayer, RecordedLayer, SharedOperation } from "../exporter/index.ts";
 export type { AddedEntries, ModeOptions, SourceFilter, SourceOptions } from "../frontend/index.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
-export type { Image, ImageStore } from "../images/index.ts";
+export type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "../images/index.ts";
 export type {
   Annotations,
   Descriptor,

@@ -88,6 +88,7 @@ export async function openIndexedDB(name: string, options: IndexedDBOptions = {}
     const files = new DataFiles(name);
     const storing: Storing = {
       use,
+      useWithLocks: database.use(CONTENT, durability, [MARKER]),
       blobs: await takesBlobs(use),
       files,
       filesFrom: (await files.canWrite()) ? filesFrom : Number.POSITIVE_INFINITY,
@@ -104,7 +105,10 @@ export async function openIndexedDB(name: string, options: IndexedDBOptions = {}
       leases: createLeaseManager(
         // A power failure ends the operation that a lease is for: what it knew need not survive.
         byteRecords(database.use(LEASES, "relaxed")),
-        { exclusive: (work) => locks.exclusive("leases", work), now: () => Date.now() / 1000 },
+        {
+          exclusive: (work) => locks.exclusive("leases", (fence) => content.fenced(fence, work)),
+          now: () => Date.now() / 1000,
+        },
       ),
       flights: lockedFlights(locks),
       abandonedIngests: (seconds) => content.untouchedSince(Date.now() - seconds * 1000),

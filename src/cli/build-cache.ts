@@ -119,13 +119,17 @@ class CacheUse {
     );
   }
 
-  /** Notes what was used, and makes room if something came. */
+  /** Notes what was used, and makes room if something came; under the lease still, which is what other builds' prunings go by. */
   async keep(signal: AbortSignal | undefined): Promise<void> {
     await noteUse(this.#store, this.#used);
     if (this.#isNew()) await shrinkCache(this.#store, CACHE_LIMIT, { inUse: this.#used, signal });
   }
 
-  /** Removes blobs of this build that are not what they are called. @returns whether there were any */
+  /**
+   * Removes blobs of this build that are not what they are called. One that another build has made anew since it was read goes too: that
+   * build finds it missing, and does without the cache.
+   * @returns whether there were any
+   */
   async removeDamaged(): Promise<boolean> {
     const { content } = this.#store;
     let found = false;

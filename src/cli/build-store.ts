@@ -1,13 +1,13 @@
 import { readdir, rmdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { ContentStore } from "../content/index.ts";
-import { collectGarbage, withLease } from "../content/index.ts";
-import type { Image, ImageStore } from "../images/index.ts";
+import { collectGarbage, type Lease, withLease } from "../content/index.ts";
+import { createMemoryImageStore, type Image, type ImageStore } from "../images/index.ts";
 import { isSlipwayError } from "../index.ts";
 import { type DirectoryStore, openDirectoryStore, openTemporaryStore } from "../node/index.ts";
 import type { Digest } from "../oci/index.ts";
 import type { MetadataStore } from "../snapshots/index.ts";
-import { exists, makeParents, removeTree } from "./host-paths.ts";
+import { exists, makeParents } from "./host-paths.ts";
 
 /** What a build works with. */
 export interface BuildStores {
@@ -57,18 +57,15 @@ async function withDirectoryStore<T>(
   const store = await openDirectoryStore(path);
   try {
     const lease = await store.leases.create();
-    const changes = new StoreChanges(store);
+    const changes = new StoreChanges(store, lease);
     try {
-      const content = withLease(store.content, {
-        add: async (digest) => {
-          await changes.noteBlob(digest);
-          await lease.add(digest);
-        },
-      });
-      return await work({ content, images: changes.images, metadata: changes.metadata });
+      const content = withLease(store.content, { add: (digest) => changes.protect(digest) });
+      const result = await work({ content, images: changes.images, metadata: changes.metadata });
+      await changes.giveNames();
+      return result;
     } catch (error) {
       // The reason of the failure is what counts, not what cleaning up says.
-      if (afterFailure === "undo") await changes.undo(() => lease.release()).catch(() => undefined);
+      if (afterFailure === "undo") await changes.undo().catch(() => undefined);
       throw error;
     } finally {
       await lease.release();
@@ -78,74 +75,123 @@ async function withDirectoryStore<T>(
   }
 }
 
-/** What is new in a store, so that it can be taken out again. */
+/** How often a name may change hands between our look and our change before we give up. */
+const ATTEMPTS = 100;
+
+/** What a change of a name fails with if it has changed hands. */
+const CHANGED = ["ALREADY_EXISTS", "NOT_FOUND", "FAILED_PRECONDITION"] as const;
+
+/** What an operation changes in a store, so that it can be taken back. */
 class StoreChanges {
   readonly #store: DirectoryStore;
+  readonly #lease: Lease;
   readonly #blobs = new Set<Digest>();
-  readonly #seen = new Set<Digest>();
-  readonly #records = new Set<string>();
-  readonly #images = new Map<string, Image | undefined>();
+  readonly #protected = new Map<Digest, Promise<void>>();
+  readonly #records = new Map<string, Uint8Array>();
+  /** In the order in which they were given first. */
+  readonly #names = new Map<string, Image>();
+  readonly #given: { readonly image: Image; readonly before: Image | undefined }[] = [];
 
-  constructor(store: DirectoryStore) {
+  constructor(store: DirectoryStore, lease: Lease) {
     this.#store = store;
+    this.#lease = lease;
   }
 
-  /** Called before a blob is committed. */
-  async noteBlob(digest: Digest): Promise<void> {
-    if (this.#seen.has(digest)) return;
-    this.#seen.add(digest);
-    if (!(await isThere(this.#store.content.info(digest)))) this.#blobs.add(digest);
+  /**
+   * Puts a blob under the lease, and notes whether it is new. In this order: what was there before it was protected may be gone by the time
+   * it is written, and would be left then.
+   */
+  protect(digest: Digest): Promise<void> {
+    const known = this.#protected.get(digest);
+    if (known !== undefined) return known;
+    const protecting = (async () => {
+      await this.#lease.add(digest);
+      if (!(await isThere(this.#store.content.info(digest)))) this.#blobs.add(digest);
+    })();
+    this.#protected.set(digest, protecting);
+    return protecting;
   }
 
   get metadata(): MetadataStore {
     const { metadata } = this.#store;
-    const note = async (key: string): Promise<void> => {
-      if ((await metadata.get(key)) === undefined) this.#records.add(key);
-    };
+    const isOurs = async (key: string): Promise<boolean> =>
+      this.#records.has(key) || (await metadata.get(key)) === undefined;
     return {
       get: (key) => metadata.get(key),
       keys: (prefix) => metadata.keys(prefix),
       delete: (key) => metadata.delete(key),
-      async set(key, value) {
-        await note(key);
+      set: async (key, value) => {
+        if (await isOurs(key)) this.#records.set(key, value);
         await metadata.set(key, value);
       },
-      async compareAndSet(key, expected, value) {
-        await note(key);
+      compareAndSet: async (key, expected, value) => {
+        if (value !== undefined && (await isOurs(key))) this.#records.set(key, value);
         return await metadata.compareAndSet(key, expected, value);
       },
     };
   }
 
+  /**
+   * Keeps the names until the operation has succeeded, so that one that fails has none to take back: the same name for the same image may be
+   * another build's by then, which cannot be told from ours.
+   */
   get images(): ImageStore {
-    const { images } = this.#store;
-    const note = async (name: string): Promise<void> => {
-      if (!this.#images.has(name)) this.#images.set(name, await images.get(name).catch(() => undefined));
+    const images = createMemoryImageStore();
+    const note = (image: Image): Image => {
+      this.#names.set(image.name, image);
+      return image;
     };
     return {
       get: (name) => images.get(name),
       list: () => images.list(),
-      delete: (name) => images.delete(name),
-      async create(image) {
-        await note(image.name);
-        return await images.create(image);
-      },
-      async update(image) {
-        await note(image.name);
-        return await images.update(image);
+      create: async (image) => note(await images.create(image)),
+      update: async (image, options) => note(await images.update(image, options)),
+      delete: async (name, options) => {
+        await images.delete(name, options);
+        this.#names.delete(name);
       },
     };
   }
 
-  /** Names first, then records, then the blobs that nobody else refers to or holds. */
-  async undo(releaseLease: () => Promise<void>): Promise<void> {
-    const { images, metadata, leases } = this.#store;
-    for (const [name, image] of this.#images) {
-      await (image === undefined ? images.delete(name) : images.update(image)).catch(unlessGone);
+  async giveNames(): Promise<void> {
+    for (const image of this.#names.values()) await this.#giveName(image);
+  }
+
+  /** Whatever the name stands for. */
+  async #giveName(image: Image): Promise<void> {
+    const { images } = this.#store;
+    for (let attempt = 1; ; attempt++) {
+      const before = await images.get(image.name).catch(unlessGone);
+      // While it has its name still: if another name fails, it gets this one back, and must be whole then.
+      if (before !== undefined) await this.#lease.add(before.target.digest);
+      try {
+        if (before === undefined) await images.create(image);
+        else await images.update(image, { replaces: before.target.digest });
+        this.#given.push({ image, before });
+        return;
+      } catch (error) {
+        const isChanged = CHANGED.some((code) => isSlipwayError(error, code));
+        if (!isChanged || attempt === ATTEMPTS) throw error;
+      }
     }
-    for (const key of this.#records) await metadata.delete(key);
-    await releaseLease();
-    const { content } = this.#store;
+  }
+
+  /** Names first, while the lease protects what they stood for; then records; then the blobs that nobody else refers to or holds. */
+  async undo(): Promise<void> {
+    const { content, images, metadata, leases } = this.#store;
+    for (const { image, before } of this.#given.toReversed()) {
+      const { name, target } = image;
+      const undone =
+        before === undefined
+          ? images.delete(name, { target: target.digest })
+          : images.update(before, { replaces: target.digest });
+      await undone.catch((error: unknown) => {
+        // Somebody else has given the name to another image by now.
+        if (!isSlipwayError(error, "FAILED_PRECONDITION")) unlessGone(error);
+      });
+    }
+    for (const [key, value] of this.#records) await metadata.compareAndSet(key, value, undefined);
+    await this.#lease.release();
     await collectGarbage({ content, among: this.#blobs, roots: () => this.#store.roots(), leases });
   }
 }
@@ -160,7 +206,7 @@ async function isThere(asked: Promise<unknown>): Promise<boolean> {
   );
 }
 
-function unlessGone(error: unknown): void {
+function unlessGone(error: unknown): undefined {
   if (!isSlipwayError(error, "NOT_FOUND")) throw error;
 }
 
@@ -171,8 +217,8 @@ async function whatIsThere(path: string): Promise<"nothing" | "empty directory" 
 }
 
 /**
- * Removes a layout that was made for an operation that failed, unless there is something in it: an image or a blob of another process, what
- * was fetched for the next try, a record of an upload.
+ * Removes a layout that was made for an operation that failed, unless there is something in it: an image, a blob or a lease of another
+ * process, what was fetched for the next try, a record of an upload.
  */
 export async function removeIfUnused(
   path: string,
@@ -181,26 +227,13 @@ export async function removeIfUnused(
 ): Promise<void> {
   try {
     const store = await openDirectoryStore(path, { create: false });
-    const used = await isUsed(store, afterFailure);
-    await store.close();
-    if (used) return;
+    // What was written in part is of use only to who goes on with it. What another process is writing cannot be aborted, and stays.
+    if (afterFailure === "undo") {
+      for await (const { ref } of store.content.statuses()) await store.content.abort(ref).catch(() => undefined);
+    }
+    await store.removeIfEmpty();
   } catch {
-    // Not even a layout yet: there is nothing to keep, and nothing to remove but what is empty.
-    if (before === "nothing") await rmdir(path).catch(() => undefined);
-    return;
+    // Not even a layout yet: there is nothing to remove but what is empty.
   }
-  for (const name of await readdir(path).catch(() => [])) await removeTree(join(path, name));
   if (before === "nothing") await rmdir(path).catch(() => undefined);
-}
-
-/** Whether there is anything in a store that somebody may want to have again. */
-export async function isUsed(
-  { content, metadata, roots }: DirectoryStore,
-  afterFailure: AfterFailure,
-): Promise<boolean> {
-  if ((await roots()).length > 0 || (await metadata.keys("")).length > 0) return true;
-  for await (const _ of content.list()) return true;
-  // What was written in part is of use only to who goes on with it.
-  if (afterFailure === "keep blobs") for await (const _ of content.statuses()) return true;
-  return false;
 }

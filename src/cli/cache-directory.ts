@@ -10,7 +10,6 @@ import {
   readDocument,
   writeFileAtomically,
 } from "../node/index.ts";
-import { isUsed } from "./build-store.ts";
 import { distrust, makePrivate, realDirectory } from "./cache-trust.ts";
 
 /** Where builds leave what makes the next one quick. */
@@ -57,9 +56,10 @@ export async function openTrusted(directory: string): Promise<DirectoryStore | s
   if (why !== undefined) return why;
   if (!(await isOurTag(tag))) {
     const store = await openDirectoryStore(directory);
-    const used = await isUsed(store, "keep blobs");
+    const empty = await store.isEmpty();
     await store.close();
-    if (used) {
+    // Another process that makes it a cache tags it before it puts anything into it: looked at last.
+    if (!empty && !(await isOurTag(tag))) {
       const reason =
         "it is an image layout with something in it, which a cache would throw away; name another directory";
       throw new SlipwayError("FAILED_PRECONDITION", `Cannot use ${directory} as a cache: ${reason}`);

@@ -6,7 +6,8 @@ import { exists, makeParents } from "./host-paths.ts";
 /**
  * Where unfinished uploads are remembered, so that the next run of a command goes on with them: in the metadata of the store. The store
  * is opened when there is something to remember, and one that was made for that alone vanishes with the last record. A store that
- * cannot be written (a read-only home) is no reason not to push: the records are then kept for this run.
+ * cannot be written (a read-only home) is no reason not to push: the records are then kept for this run. Of two runs that push the same blob
+ * one has the record (`compareAndSet`); a build that uses the store meanwhile keeps it from vanishing, or makes it anew.
  */
 export class UploadRecords implements MetadataStore {
   readonly #directory: string;

@@ -144,6 +144,7 @@ async function abortIngests({ content, abandoned, dryRun, signal }: GarbageColle
   for await (const ref of abandoned ?? []) {
     signal?.throwIfAborted();
     try {
+      // Who goes on with one by now holds it, and that it is held is looked at in the step that throws it away.
       if (dryRun) await content.status(ref);
       else await content.abort(ref);
       aborted.push(ref);

@@ -29,7 +29,8 @@ const PREFIX = "layers/";
 
 /**
  * Removes the records of layers that the content store no longer has, from a metadata store that exporters keep them in. They do no harm;
- * they only take room.
+ * they only take room. A record goes without its layer, never the other way round: one that another exporter makes of the same layer
+ * meanwhile may be lost, which costs it time the next time and nothing else.
  */
 export async function removeLostBlobRecords(
   metadata: Pick<MetadataStore, "get" | "keys" | "delete">,

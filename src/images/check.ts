@@ -1,5 +1,5 @@
 import { SlipwayError } from "../errors.ts";
-import { isDigest } from "../oci/digest.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
 import type { Image } from "./store.ts";
 
 /**
@@ -26,4 +26,17 @@ export function checkImage(image: Image): void {
   }
   if (createdAt !== undefined && Number.isNaN(Date.parse(createdAt)))
     refuse("createdAt", createdAt, "an RFC 3339 time");
+}
+
+/**
+ * The condition of an update or deletion.
+ * @param expected undefined: none
+ * @throws SlipwayError `FAILED_PRECONDITION` if the image that was found is another
+ */
+export function checkTarget({ name, target }: Image, expected: Digest | undefined, action: "update" | "delete"): void {
+  if (expected === undefined || target.digest === expected) return;
+  throw new SlipwayError(
+    "FAILED_PRECONDITION",
+    `Cannot ${action} image ${JSON.stringify(name)}: it stands for ${target.digest}, not for ${expected}`,
+  );
 }

@@ -172,6 +172,38 @@ const CASES: Readonly<Record<string, (store: ImageStore) => Promise<void>>> = {
     assertEqual((await store.get("mine")).target.size, 10, "size");
   },
 
+  "update and delete on condition change nothing of a name that stands for something else": async (store) => {
+    await store.create(FULL);
+    const other = image(FULL.name, "d");
+    const expected = { replaces: digestOfDigit("c") };
+    await assertRejects(store.update(other, expected), "FAILED_PRECONDITION", "update of another target");
+    await assertRejects(store.delete(FULL.name, { target: digestOfDigit("c") }), "FAILED_PRECONDITION", "delete");
+    assertImage(await store.get(FULL.name), FULL, "image");
+    await assertRejects(store.update(image("unknown"), expected), "NOT_FOUND", "update of an unknown name");
+    await assertRejects(store.delete("unknown", { target: digestOfDigit("c") }), "NOT_FOUND", "delete of it");
+  },
+
+  "update and delete on condition do their work where the name stands for it": async (store) => {
+    await store.create(image("one", "b"));
+    await store.create(image("other", "b"));
+    const next = image("one", "d");
+    assertImage(await store.update(next, { replaces: digestOfDigit("b") }), next, "what update returns");
+    assertImage(await store.get("one"), next, "image");
+    await store.delete("one", { target: digestOfDigit("d") });
+    assertEqual(await names(store), ["other"], "names");
+  },
+
+  "of many conditional updates and deletions at once exactly one wins": async (store) => {
+    await store.create(image("race", "a"));
+    const replaces = digestOfDigit("a");
+    const results = await Promise.allSettled([
+      ...["1", "2", "3"].map((digit) => store.update(image("race", digit), { replaces })),
+      store.delete("race", { target: replaces }),
+      ...["4", "5"].map((digit) => store.update(image("race", digit), { replaces })),
+    ]);
+    assertEqual(results.filter(({ status }) => status === "fulfilled").length, 1, "how many won");
+  },
+
   "refuses what is no image": async (store) => {
     const { target } = image("bad");
     const bad: readonly (readonly [string, Image])[] = [

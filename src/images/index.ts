@@ -4,9 +4,9 @@
  * @module
  */
 
-export { checkImage } from "./check.ts";
+export { checkImage, checkTarget } from "./check.ts";
 export { createMemoryImageStore } from "./memory.ts";
-export type { Image, ImageStore } from "./store.ts";
+export type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "./store.ts";
 
 // Types of other rooms that the above mention.
 

@@ -1,6 +1,6 @@
 import { SlipwayError } from "../errors.ts";
-import { checkImage } from "./check.ts";
-import type { Image, ImageStore } from "./store.ts";
+import { checkImage, checkTarget } from "./check.ts";
+import type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "./store.ts";
 
 /** Image names in memory: gone when the process or page is. */
 export function createMemoryImageStore(): ImageStore {
@@ -26,14 +26,14 @@ class MemoryImageStore implements ImageStore {
     return this.#put(image);
   }
 
-  async update(image: Image): Promise<Image> {
+  async update(image: Image, { replaces }: UpdateImageOptions = {}): Promise<Image> {
     checkImage(image);
-    this.#existing(image.name, "update");
+    checkTarget(this.#existing(image.name, "update"), replaces, "update");
     return this.#put(image);
   }
 
-  async delete(name: string): Promise<void> {
-    this.#existing(name, "delete");
+  async delete(name: string, { target }: DeleteImageOptions = {}): Promise<void> {
+    checkTarget(this.#existing(name, "delete"), target, "delete");
     this.#images.delete(name);
   }
 

@@ -1,4 +1,5 @@
 import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
 
 /** A name and what it stands for. */
 export interface Image {
@@ -12,6 +13,18 @@ export interface Image {
   readonly createdAt?: string;
 }
 
+/** On what condition {@link ImageStore.update} changes anything. */
+export interface UpdateImageOptions {
+  /** Only if the name stands for this now: nobody else has given it to another image meanwhile. Default: whatever it stands for. */
+  readonly replaces?: Digest | undefined;
+}
+
+/** On what condition {@link ImageStore.delete} deletes: containerd's `DeleteTarget`. */
+export interface DeleteImageOptions {
+  /** Only if the name stands for this now. Default: whatever it stands for. */
+  readonly target?: Digest | undefined;
+}
+
 /** Image names, after containerd's `images.Store`. `imageStoreConformance` says in tests what each implementation must do. */
 export interface ImageStore {
   /** The image of exactly that name. @throws SlipwayError `NOT_FOUND` */
@@ -20,8 +33,14 @@ export interface ImageStore {
   list(): Promise<readonly Image[]>;
   /** Adds an image. @throws SlipwayError `ALREADY_EXISTS`; `INVALID_ARGUMENT` as `checkImage` does */
   create(image: Image): Promise<Image>;
-  /** Replaces target, labels and createdAt. @throws SlipwayError `NOT_FOUND` */
-  update(image: Image): Promise<Image>;
-  /** Removes the name; the blobs stay until they are collected as garbage. @throws SlipwayError `NOT_FOUND` */
-  delete(name: string): Promise<void>;
+  /**
+   * Replaces target, labels and createdAt. The condition is checked in the same step.
+   * @throws SlipwayError `NOT_FOUND`; `FAILED_PRECONDITION` if the name does not stand for what is to be replaced
+   */
+  update(image: Image, options?: UpdateImageOptions): Promise<Image>;
+  /**
+   * Removes the name; the blobs stay until they are collected as garbage. The condition is checked in the same step.
+   * @throws SlipwayError `NOT_FOUND`; `FAILED_PRECONDITION` if the name stands for something else
+   */
+  delete(name: string, options?: DeleteImageOptions): Promise<void>;
 }

@@ -11,7 +11,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { MetadataStore } from "../snapshots/metadata.ts";
 import { DirectoryContentStore } from "./directory/blobs.ts";
 import { IndexFileImages } from "./directory/index-file.ts";
-import { layoutPaths, openLayout, tidyLayout } from "./directory/layout.ts";
+import { INDEX_LOCK, layoutPaths, openLayout, removeEmptyLayout, tidyLayout } from "./directory/layout.ts";
 import { Locks } from "./directory/locks.ts";
 import { FileRecords } from "./directory/records.ts";
 import { nodeHasher } from "./hasher.ts";
@@ -43,12 +43,34 @@ export interface DirectoryStore {
   roots(): Promise<readonly Descriptor[]>;
   /** Refs of ingests that nobody has written to for that many seconds: those of processes that are gone for good. */
   abandonedIngests(seconds: number): AsyncIterable<string>;
+  /**
+   * Removes records of the metadata store that nobody has written for that many seconds, for example those of uploads (`UPLOAD_RECORDS`)
+   * that their registry has forgotten by now.
+   * @param prefix what their keys begin with
+   * @returns the keys
+   */
+  removeOldRecords(
+    prefix: string,
+    seconds: number,
+    options?: {
+      /** Only say what would be removed. */
+      readonly dryRun?: boolean | undefined;
+    },
+  ): Promise<readonly string[]>;
+  /** Whether nothing is in it: no blob, unfinished or not, no entry of `index.json`, no record, no lease that is in force. */
+  isEmpty(): Promise<boolean>;
+  /**
+   * Closes the store, and removes the layout if nothing is in it; the directory itself stays. Another process that has it open can go on:
+   * what it writes makes the layout anew.
+   * @returns whether it is gone
+   */
+  removeIfEmpty(): Promise<boolean>;
   /** Removes what is empty of Slipway's own, so that a finished layout has only what the spec names. Close writers first. */
   close(): Promise<void>;
 }
 
 /** Locks under which a temporary file of the same name is written. */
-const TEMPORARIES = ["blobs", "index", "layout", "lease-records", "metadata"];
+const TEMPORARIES = ["blobs", INDEX_LOCK, "lease-records", "metadata"];
 
 /**
  * Opens an OCI image layout directory (image-spec `image-layout.md`) as content, image and metadata store; several processes may
@@ -74,6 +96,16 @@ export async function openDirectoryStore(
     new FileRecords({ directory: paths.leases, temporary, locks, name: "lease-records", durable: false }),
     { exclusive: (work) => locks.exclusive("leases", work), now: () => Date.now() / 1000 },
   );
+  const isEmpty = async (): Promise<boolean> => {
+    for await (const _ of content.list()) return false;
+    for await (const _ of content.statuses()) return false;
+    const [targets, keys, ids] = [await images.targets(), await metadata.keys(""), await leases.list()];
+    return targets.length + keys.length + ids.length === 0;
+  };
+  const tidy = async (): Promise<void> => {
+    await content.tidy();
+    await tidyLayout(paths, TEMPORARIES, locks);
+  };
   return {
     path: paths.root,
     content,
@@ -81,13 +113,23 @@ export async function openDirectoryStore(
     metadata,
     leases,
     roots: () => images.targets(),
+    removeOldRecords: (prefix, seconds, { dryRun = false } = {}) =>
+      metadata.removeUntouched(prefix, Date.now() - seconds * 1000, { dryRun }),
+    isEmpty,
+    async removeIfEmpty() {
+      // Nobody names an image, or opens the layout as a new one, between the look and the removal.
+      const isGone = await locks.exclusive(INDEX_LOCK, async () =>
+        (await isEmpty()) ? await removeEmptyLayout(paths, durable) : false,
+      );
+      await tidy();
+      return isGone;
+    },
     async *abandonedIngests(seconds) {
       yield* content.ingests.untouchedSince(Date.now() - seconds * 1000);
     },
     async close() {
       try {
-        await content.tidy();
-        await tidyLayout(paths, TEMPORARIES, locks);
+        await tidy();
       } catch (error) {
         // A store that may only be read is as tidy as it can be.
         if (!isSlipwayError(error, "PERMISSION_DENIED")) throw error;

@@ -55,7 +55,7 @@ export type {
 export type { SlipwayError, SlipwayErrorCode } from "../errors.ts";
 export type { AddedEntries, SourceFilter, SourceOptions } from "../frontend/index.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
-export type { Image, ImageStore } from "../images/index.ts";
+export type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "../images/index.ts";
 export type {
   Annotations,
   Descriptor,

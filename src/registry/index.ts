@@ -34,6 +34,7 @@ export type {
   RequestBody,
   RetryingOptions,
 } from "./transport.ts";
+export { UPLOAD_RECORDS } from "./upload/upload-record.ts";
 
 // Types of other rooms that the above mention.
 

@@ -197,6 +197,43 @@ describe.each([
   });
 });
 
+describe("a collection that slept until its lock was another page's", () => {
+  it("removes nothing any more: what the other was told is there stays there", async () => {
+    const found = await one.evaluate(async (name) => {
+      const sleeper = await slipway.openIndexedDB(name, { webLocks: false });
+      const other = await slipway.openIndexedDB(name, { webLocks: false });
+      const digests = [await slipway.put(sleeper.content, 1, 1000), await slipway.put(sleeper.content, 2, 3_000_000)];
+      let marks = 0;
+      const sweeping = slipway.collectGarbage({
+        content: sleeper.content,
+        leases: sleeper.leases,
+        roots: async () => {
+          // The second time no lease can take in a blob; it sleeps until that is over, and wakes up before it deletes.
+          if (++marks < 2) return [];
+          await slipway.raw(name, "slipway", (store) => store.put({ owner: "nobody", until: 0 }, "lock/leases"));
+          const lease = await other.leases.create("other");
+          for (const digest of digests) await lease.add(digest);
+          for (const digest of digests) await other.content.info(digest);
+          return [];
+        },
+      });
+      const failure = await slipway.failureOf(sweeping);
+      const kept = await slipway.verifyAll(other.content);
+      await (await other.leases.get("other")).release();
+      // Awake again, it does its work.
+      const { removed } = await slipway.collectGarbage({
+        content: sleeper.content,
+        leases: sleeper.leases,
+        roots: () => [],
+      });
+      return { failure, kept, digests: digests.sort(), removed: removed.length, orphans: await slipway.orphans(name) };
+    }, "slept in a sweep");
+    expect(found.failure).toMatch(/^UNAVAILABLE: .*another page took the lock leases over while this one slept/);
+    expect(found.kept).toEqual(found.digests);
+    expect([found.removed, found.orphans]).toEqual([2, []]);
+  });
+});
+
 describe("a writer that lost its ref", () => {
   it("can neither write nor commit, and does not spoil the ingest of the one who took it over", async () => {
     const name = "taken over";

@@ -276,6 +276,21 @@ describe("the other commands", () => {
     expect((await run("inspect", "site:1")).status).toBe(0);
   });
 
+  it("gc forgets unfinished uploads that their registry has forgotten by now, and no younger ones", async () => {
+    const store = await openDirectoryStore(path("uploads"));
+    for (const age of ["old", "young"]) await store.metadata.set(`registry/uploads/host/${age}`, Buffer.from("{}"));
+    await store.metadata.set("layers/old", Buffer.from("{}"));
+    const eightDaysAgo = Date.now() / 1000 - 8 * 24 * 60 * 60;
+    for (const name of listing(path("uploads/.slipway/metadata"))) {
+      if (name.includes("old")) utimesSync(path("uploads/.slipway/metadata", name), eightDaysAgo, eightDaysAgo);
+    }
+    const gc = (...more: string[]) => run("gc", "--store", "uploads", ...more);
+    expect(JSON.parse((await gc("--dry-run", "--json")).stdout).uploads).toEqual(["registry/uploads/host/old"]);
+    expect((await gc()).stdout).toBe("removed 0 blobs, 0 B, and 1 unfinished\n");
+    expect(await store.metadata.keys("")).toEqual(["layers/old", "registry/uploads/host/young"]);
+    expect((await gc()).stdout).toBe("removed 0 blobs, 0 B\n");
+  });
+
   it("ls and gc of a store that nobody has used yet are empty", async () => {
     const fresh = { env: { ...env, XDG_DATA_HOME: path("none") } };
     expect((await slipway(["ls", "--json"], fresh)).stdout).toBe("[]\n");

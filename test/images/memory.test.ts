@@ -42,11 +42,22 @@ describe("the conformance suite notices", () => {
   it("an update that keeps old labels", async () => {
     const failed = await failures(() => {
       const store = createMemoryImageStore();
-      const update = async (image: Image): Promise<Image> =>
-        store.update({ ...image, labels: { ...(await store.get(image.name)).labels, ...image.labels } });
+      const update: ImageStore["update"] = async (image, options) =>
+        store.update({ ...image, labels: { ...(await store.get(image.name)).labels, ...image.labels } }, options);
       return override(store, { update });
     });
     expect(failed).toEqual(["update replaces target, labels and time"]);
+  });
+
+  it("conditions that are passed by", async () => {
+    const failed = await failures(() => {
+      const store = createMemoryImageStore();
+      return override(store, { update: (image) => store.update(image), delete: (name) => store.delete(name) });
+    });
+    expect(failed).toEqual([
+      "update and delete on condition change nothing of a name that stands for something else",
+      "of many conditional updates and deletions at once exactly one wins",
+    ]);
   });
 });
 
@@ -55,8 +66,8 @@ function override(store: ImageStore, methods: Partial<ImageStore>): ImageStore {
     get: (name) => store.get(name),
     list: () => store.list(),
     create: (image) => store.create(image),
-    update: (image) => store.update(image),
-    delete: (name) => store.delete(name),
+    update: (image, options) => store.update(image, options),
+    delete: (name, options) => store.delete(name, options),
     ...methods,
   };
 }

@@ -91,7 +91,7 @@ describe("openDirectoryStore", () => {
   it("goes on where a process was killed while it made the layout", async () => {
     mkdirSync(at("blobs"), { recursive: true });
     mkdirSync(at(".slipway", "tmp"), { recursive: true });
-    writeFileSync(at(".slipway", "tmp", "layout"), "{");
+    writeFileSync(at(".slipway", "tmp", "index"), "{");
     await withStore(async () => undefined);
     expect(readdirSync(directory).sort()).toEqual(["blobs", "index.json", "oci-layout"]);
   });

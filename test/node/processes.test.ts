@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, rmSync, utimesSync } from "node:fs";
+import { readdirSync, utimesSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { sampleBytes } from "../../src/content/conformance/support.ts";
@@ -116,10 +116,6 @@ describe("a process that is killed", () => {
       const lines = worker.lines();
       for (const line of lines) if (line.startsWith("blob ")) reported.add(parseDigest(line.slice(5)));
 
-      // A lock that it was killed while taking over from the one before it is left alone for some seconds, and then the first who wants
-      // it is told to try again: let that be over.
-      const locks = `${directory}/.slipway/locks`;
-      for (const name of readdirSync(locks)) if (name.endsWith(".takeover")) rmSync(`${locks}/${name}`);
       const store = await openDirectoryStore(directory, { create: false });
       const blobs = await verify(store);
       expect([...reported].filter((digest) => !blobs.has(digest))).toEqual([]);

@@ -8,6 +8,8 @@ import { forgetErrors, tellError } from "./views/notices.ts";
 /** What all parts of the page share. */
 export interface App {
   readonly stores: Stores;
+  /** Whether no other page has the playground open for certain. */
+  readonly alone: boolean;
   readonly workspace: Workspace;
   /** Runs what must not happen at the same time as a change of the files. */
   readonly serial: Serial;
@@ -32,9 +34,14 @@ export async function attempt(doing: string, work: () => Promise<unknown>): Prom
   }
 }
 
-/** Removes what nothing needs any more, and tells who shows what is stored. @returns bytes that became free */
+/**
+ * Removes what nothing needs any more, and tells who shows what is stored. `serial` keeps this page from writing files meanwhile: they are
+ * protected by nothing until their snapshot is saved. So a page that may have another one beside it removes nothing.
+ * @returns bytes that became free
+ */
 export async function tidy(app: App): Promise<number> {
   try {
+    if (!app.alone) return 0;
     const { bytes } = await app.serial.run(() => removeUnused(app.stores, app.workspace.snapshots));
     return bytes;
   } catch (error) {

@@ -23,7 +23,7 @@ async function start(): Promise<void> {
   const serial = new Serial();
   const workspace = await Workspace.open(stores, serial);
   if (alone) await attempt("Tidying up", () => removeLeftovers(stores, workspace.snapshots));
-  const app: App = { stores, workspace, serial, flush: { editor: async () => undefined }, stored: new Set() };
+  const app: App = { stores, alone, workspace, serial, flush: { editor: async () => undefined }, stored: new Set() };
   filesPanel(app);
   layersPanel(app);
   const settings = settingsForm(app, await loadSettings(stores.metadata));

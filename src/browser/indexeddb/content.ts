@@ -8,7 +8,7 @@ import { isSlipwayError, SlipwayError } from "../../errors.ts";
 import type { HasherFactory } from "../../hash/hasher.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
 import { randomName } from "../../random.ts";
-import type { HeldLock, StoreLocks } from "../locks.ts";
+import type { Fence, HeldLock, StoreLocks } from "../locks.ts";
 import {
   allBlobs,
   allIngests,
@@ -43,6 +43,7 @@ export class DatabaseContentStore implements ContentStore {
   readonly #locks: StoreLocks;
   /** Ingests that writers of this object are at: they have taken in more than is stored. */
   readonly #writing = new Map<string, IngestData>();
+  #fence: Fence | undefined;
 
   constructor({ storing, locks, hasher }: DatabaseContentOptions) {
     this.hasher = hasher;
@@ -78,9 +79,22 @@ export class DatabaseContentStore implements ContentStore {
     });
   }
 
+  /** Runs a collection that deletes nothing any more once its lock is another page's. */
+  async fenced<T>(fence: Fence | undefined, work: () => Promise<T>): Promise<T> {
+    this.#fence = fence;
+    try {
+      return await work();
+    } finally {
+      this.#fence = undefined;
+    }
+  }
+
   async delete(digest: Digest): Promise<void> {
     parseDigest(digest);
-    const { id, filed } = await change(this.#use, { what: `delete blob ${digest}` }, async (store) => {
+    const fence = this.#fence;
+    const use = fence === undefined ? this.#use : this.#storing.useWithLocks;
+    const { id, filed } = await change(use, { what: `delete blob ${digest}` }, async (store) => {
+      await fence?.(store.transaction);
       const blob = mustBe(await blobRecord(store, digest), digest);
       store.delete(blobKey(digest));
       store.delete(keysUnder("part", blob.id));

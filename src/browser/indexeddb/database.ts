@@ -55,15 +55,18 @@ export class Database {
     return database;
   }
 
-  /** One of its object stores, for the functions of idb-keyval. */
-  use(storeName: string, durability: IDBTransactionDurability = "default"): UseStore {
+  /**
+   * One of its object stores, for the functions of idb-keyval.
+   * @param also other stores that its transactions are over
+   */
+  use(storeName: string, durability: IDBTransactionDurability = "default", also: readonly string[] = []): UseStore {
     return async (mode, callback) => {
       for (let tries = 1; ; tries++) {
         const opening = this.#connect();
         const connection = await opening;
         let transaction: IDBTransaction;
         try {
-          transaction = connection.transaction(storeName, mode, { durability });
+          transaction = connection.transaction([storeName, ...also], mode, { durability });
         } catch (error) {
           // The browser closed it, and the event that says so is still to come.
           if (nameOf(error) !== "InvalidStateError" || tries > 1) throw error;

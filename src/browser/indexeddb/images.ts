@@ -1,7 +1,7 @@
 import { get, promisifyRequest, type UseStore, values } from "idb-keyval";
 import { SlipwayError } from "../../errors.ts";
-import { checkImage } from "../../images/check.ts";
-import type { Image, ImageStore } from "../../images/store.ts";
+import { checkImage, checkTarget } from "../../images/check.ts";
+import type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "../../images/store.ts";
 import { storageError } from "../host-error.ts";
 import { change } from "./transaction.ts";
 
@@ -31,32 +31,36 @@ export class DatabaseImageStore implements ImageStore {
   async create(image: Image): Promise<Image> {
     checkImage(image);
     const what = `create image ${JSON.stringify(image.name)}`;
-    return await this.#put(image, what, (isThere) => {
-      if (isThere) throw new SlipwayError("ALREADY_EXISTS", `Cannot ${what}: the name is taken`);
+    return await this.#put(image, what, (found) => {
+      if (found !== undefined) throw new SlipwayError("ALREADY_EXISTS", `Cannot ${what}: the name is taken`);
     });
   }
 
-  async update(image: Image): Promise<Image> {
+  async update(image: Image, { replaces }: UpdateImageOptions = {}): Promise<Image> {
     checkImage(image);
     const what = `update image ${JSON.stringify(image.name)}`;
-    return await this.#put(image, what, (isThere) => {
-      if (!isThere) throw noImage(what);
+    return await this.#put(image, what, (found) => {
+      if (found === undefined) throw noImage(what);
+      checkTarget(found, replaces, "update");
     });
   }
 
-  async delete(name: string): Promise<void> {
+  async delete(name: string, { target }: DeleteImageOptions = {}): Promise<void> {
     const what = `delete image ${JSON.stringify(name)}`;
     await change(this.#use, { what }, async (store) => {
-      if ((await promisifyRequest(store.count(name))) === 0) throw noImage(what);
+      const found: Image | undefined = await promisifyRequest(store.get(name));
+      if (found === undefined) throw noImage(what);
+      checkTarget(found, target, "delete");
       store.delete(name);
     });
   }
 
-  async #put(image: Image, what: string, check: (isThere: boolean) => void): Promise<Image> {
+  /** What is there is checked in the transaction that replaces it: another tab cannot come in between. */
+  async #put(image: Image, what: string, check: (found: Image | undefined) => void): Promise<Image> {
     // The caller may change its object while the database is waited for.
     const copy = structuredClone(image);
     await change(this.#use, { what }, async (store) => {
-      check((await promisifyRequest(store.count(copy.name))) > 0);
+      check(await promisifyRequest<Image | undefined>(store.get(copy.name)));
       store.put(copy, copy.name);
     });
     return copy;

@@ -20,6 +20,8 @@ import { change, type Doing, look } from "./transaction.ts";
 /** How blobs are stored. */
 export interface Storing {
   readonly use: UseStore;
+  /** The same, in transactions over the locks, too. */
+  readonly useWithLocks: UseStore;
   /** Whether the database takes Blobs. */
   readonly blobs: boolean;
   readonly files: DataFiles;

@@ -1,6 +1,8 @@
 import { get, promisifyRequest, type UseStore } from "idb-keyval";
+import { SlipwayError } from "../../errors.ts";
 import { randomName } from "../../random.ts";
 import type { HeldLock, StoreLocks } from "../locks.ts";
+import { MARKER } from "./schema.ts";
 import { change } from "./transaction.ts";
 
 /** A lock that somebody holds, or held when his page went away. */
@@ -18,7 +20,8 @@ const POLL = 50;
 
 /**
  * Locks as records that expire, for pages without Web Locks. One that a page held that is gone is free after {@link LIFETIME}.
- * The lock of a page that slept for longer may be taken from it: what must never be done twice at a time checks that by itself, too.
+ * The lock of a page that slept for longer may be taken from it: what must never be done without the lock checks that in the transaction
+ * that does it, by the fence or by itself.
  */
 export function recordLocks(use: UseStore): StoreLocks {
   /** Those within this object wait in line, instead of looking again and again. */
@@ -51,6 +54,12 @@ export function recordLocks(use: UseStore): StoreLocks {
         });
         return released;
       },
+      async fence(transaction) {
+        const record: LockRecord | undefined = await promisifyRequest(transaction.objectStore(MARKER).get(key));
+        if (record?.owner === owner) return;
+        const reason = `another page took the lock ${name} over while this one slept; try again`;
+        throw new SlipwayError("UNAVAILABLE", `Cannot go on: ${reason}`);
+      },
     };
   };
 
@@ -71,7 +80,7 @@ export function recordLocks(use: UseStore): StoreLocks {
         await untilAborted(before, signal);
         const lock = await hold(name, signal);
         try {
-          return await work();
+          return await work(lock.fence);
         } finally {
           await lock.release();
         }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { collectGarbage } from "../../content/index.ts";
+import { type CollectedGarbage, collectGarbage } from "../../content/index.ts";
 import { openDirectoryStore } from "../../node/index.ts";
+import { UPLOAD_RECORDS } from "../../registry/index.ts";
 import type { CliContext } from "../context.ts";
 import { formatBytes } from "../format.ts";
 import { defaultStore, exists } from "../host-paths.ts";
@@ -13,6 +14,15 @@ interface GcFlags {
 
 /** What a killed build has left is thrown away after a day: nobody resumes it by then. */
 const ABANDONED_AFTER_SECONDS = 24 * 60 * 60;
+
+/** Registries forget an unfinished upload after a week, as Docker's does unless it is told otherwise. */
+const UPLOADS_AFTER_SECONDS = 7 * 24 * 60 * 60;
+
+/** What was removed, or would be. */
+interface Collected extends CollectedGarbage {
+  /** Keys of records of unfinished uploads. */
+  readonly uploads: readonly string[];
+}
 
 /** `slipway gc` */
 export function addGcCommand(program: Command, context: CliContext): void {
@@ -28,25 +38,26 @@ export function addGcCommand(program: Command, context: CliContext): void {
 async function collect(flags: GcFlags, { stdout, env, signal }: CliContext): Promise<void> {
   const directory = flags.store ?? defaultStore(env);
   const dryRun = flags.dryRun === true;
-  const { removed, bytes, ingests } =
+  const { removed, bytes, ingests, uploads } =
     flags.store === undefined && !(await exists(directory))
-      ? { removed: [], bytes: 0, ingests: [] }
+      ? { removed: [], bytes: 0, ingests: [], uploads: [] }
       : await collectIn(directory, dryRun, signal);
   if (flags.json) {
     const blobs = removed.map(({ digest, size }) => ({ digest, size }));
-    await stdout.write(`${JSON.stringify({ dryRun, removed: blobs, bytes, ingests }, undefined, 2)}\n`);
+    await stdout.write(`${JSON.stringify({ dryRun, removed: blobs, bytes, ingests, uploads }, undefined, 2)}\n`);
     return;
   }
   const lines = removed.map(({ digest, size }) => `${digest}  ${formatBytes(size)}\n`);
   const what = `${removed.length} ${removed.length === 1 ? "blob" : "blobs"}, ${formatBytes(bytes)}`;
-  const more = ingests.length === 0 ? "" : `, and ${ingests.length} unfinished`;
+  const unfinished = ingests.length + uploads.length;
+  const more = unfinished === 0 ? "" : `, and ${unfinished} unfinished`;
   await stdout.write(`${lines.join("")}${dryRun ? "would remove" : "removed"} ${what}${more}\n`);
 }
 
-async function collectIn(directory: string, dryRun: boolean, signal: AbortSignal): ReturnType<typeof collectGarbage> {
+async function collectIn(directory: string, dryRun: boolean, signal: AbortSignal): Promise<Collected> {
   const store = await openDirectoryStore(directory, { create: false });
   try {
-    return await collectGarbage({
+    const collected = await collectGarbage({
       content: store.content,
       roots: () => store.roots(),
       leases: store.leases,
@@ -54,6 +65,7 @@ async function collectIn(directory: string, dryRun: boolean, signal: AbortSignal
       dryRun,
       signal,
     });
+    return { ...collected, uploads: await store.removeOldRecords(UPLOAD_RECORDS, UPLOADS_AFTER_SECONDS, { dryRun }) };
   } finally {
     await store.close();
   }

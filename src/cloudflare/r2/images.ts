@@ -1,7 +1,7 @@
 import { SlipwayError } from "../../errors.ts";
 import { digestOf, pureHasher } from "../../hash/index.ts";
-import { checkImage } from "../../images/check.ts";
-import type { Image, ImageStore } from "../../images/store.ts";
+import { checkImage, checkTarget } from "../../images/check.ts";
+import type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "../../images/store.ts";
 import { damaged } from "./document.ts";
 import type { R2Records } from "./records.ts";
 
@@ -33,18 +33,20 @@ export class R2Images implements ImageStore {
     throw new SlipwayError("ALREADY_EXISTS", `Cannot create image ${JSON.stringify(image.name)}: the name is taken`);
   }
 
-  async update(image: Image): Promise<Image> {
+  async update(image: Image, { replaces }: UpdateImageOptions = {}): Promise<Image> {
     checkImage(image);
     const text = JSON.stringify(image);
     for (;;) {
-      const { etag } = await this.#existing(image.name, "update");
+      const { image: found, etag } = await this.#existing(image.name, "update");
+      checkTarget(found, replaces, "update");
       if ((await this.#records.replace(keyOf(image.name), etag, encode(text), text)) !== undefined) return image;
     }
   }
 
-  async delete(name: string): Promise<void> {
+  async delete(name: string, { target }: DeleteImageOptions = {}): Promise<void> {
     for (;;) {
-      const { etag } = await this.#existing(name, "delete");
+      const { image: found, etag } = await this.#existing(name, "delete");
+      checkTarget(found, target, "delete");
       if (await this.#records.remove(keyOf(name), etag)) return;
     }
   }

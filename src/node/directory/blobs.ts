@@ -31,7 +31,13 @@ export interface DirectoryContentOptions {
   readonly durable: boolean;
 }
 
-/** Blobs of an OCI image layout directory. */
+/**
+ * Blobs of an OCI image layout directory.
+ *
+ * A commit writes the labels and then renames the blob into place; a deletion removes the blob and then its labels; both under one lock.
+ * So who looks without it never sees a blob without its labels, and what a kill leaves between two steps are labels of no blob, which the
+ * next commit replaces. That a blob is there already is only true for long under a lease that was asked to protect it before.
+ */
 export class DirectoryContentStore implements ContentStore {
   readonly hasher: HasherFactory;
   readonly ingests: Ingests;

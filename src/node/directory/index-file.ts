@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { DOCUMENT_LIMIT } from "../../content/read.ts";
 import { SlipwayError } from "../../errors.ts";
-import { checkImage } from "../../images/check.ts";
-import type { Image, ImageStore } from "../../images/store.ts";
+import { checkImage, checkTarget } from "../../images/check.ts";
+import type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "../../images/store.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { readIfThere, replaceFile } from "./files.ts";
 import { entryOf, hasName, type IndexEntry, imageOf, nameOfEntry, parseEntry } from "./index-entries.ts";
-import { EMPTY_INDEX, type LayoutPaths } from "./layout.ts";
+import { completeLayout, EMPTY_INDEX, INDEX_LOCK, type LayoutPaths } from "./layout.ts";
 import type { Locks } from "./locks.ts";
 
 /** What {@link IndexFileImages} works with. */
@@ -63,10 +63,12 @@ export class IndexFileImages implements ImageStore {
     });
   }
 
-  update(image: Image): Promise<Image> {
+  update(image: Image, { replaces }: UpdateImageOptions = {}): Promise<Image> {
     return this.#change(image, (entries) => {
       const first = entries.findIndex((entry) => hasName(entry, image.name));
-      if (first === -1) throw notFound(image.name);
+      const previous = entries[first];
+      if (previous === undefined) throw notFound(image.name);
+      if (replaces !== undefined) checkTarget(imageOf(previous, this.#options.paths.index), replaces, "update");
       const others = entries.filter((entry) => !hasName(entry, image.name));
       return entries.flatMap((entry, i) =>
         i === first ? [entryOf(image, others, entry)] : hasName(entry, image.name) ? [] : [entry],
@@ -74,11 +76,12 @@ export class IndexFileImages implements ImageStore {
     });
   }
 
-  async delete(name: string): Promise<void> {
+  async delete(name: string, { target }: DeleteImageOptions = {}): Promise<void> {
     await this.#replace((entries) => {
-      const others = entries.filter((entry) => !hasName(entry, name));
-      if (others.length === entries.length) throw notFound(name);
-      return others;
+      const found = entries.find((entry) => hasName(entry, name));
+      if (found === undefined) throw notFound(name);
+      if (target !== undefined) checkTarget(imageOf(found, this.#options.paths.index), target, "delete");
+      return entries.filter((entry) => !hasName(entry, name));
     });
   }
 
@@ -90,16 +93,18 @@ export class IndexFileImages implements ImageStore {
 
   #replace(change: (entries: readonly IndexEntry[]) => readonly IndexEntry[]): Promise<void> {
     const { locks, paths, durable } = this.#options;
-    return locks.exclusive("index", async () => {
+    return locks.exclusive(INDEX_LOCK, async () => {
       const index = await this.#read();
       const changed = { ...index, manifests: change(index.manifests) };
       const bytes = new TextEncoder().encode(`${JSON.stringify(changed, null, 2)}\n`);
       await replaceFile(
         { directory: paths.root, name: "index.json" },
-        { directory: paths.temporary, name: "index" },
+        { directory: paths.temporary, name: INDEX_LOCK },
         bytes,
         durable,
       );
+      // It was empty until now, and may have been removed as such by another process since it was opened.
+      await completeLayout(paths, durable);
     });
   }
 

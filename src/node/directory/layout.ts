@@ -91,23 +91,47 @@ export async function openLayout(
   } catch (error) {
     throw hostError(error, `create ${root}`);
   }
-  await options.locks.exclusive("layout", async () => {
-    const { durable } = options;
-    const own = { directory: paths.temporary, name: "layout" };
-    try {
-      makeDirectories(join(paths.blobs, "sha256"));
-    } catch (error) {
-      throw hostError(error, `create ${paths.blobs}`);
-    }
-    if ((await readIfThere(paths.index)) === undefined) {
-      await replaceFile({ directory: root, name: "index.json" }, own, EMPTY_INDEX, durable);
-    }
-    if ((await readIfThere(paths.marker)) === undefined) {
-      await replaceFile({ directory: root, name: "oci-layout" }, own, MARKER, durable);
-      if (durable) await syncDirectory(dirname(root));
-    }
-  });
+  await options.locks.exclusive(INDEX_LOCK, () => completeLayout(paths, options.durable));
   checkInside(paths);
+}
+
+/** The lock under which `index.json` and the marker are written: an empty index must not replace one that has got a name meanwhile. */
+export const INDEX_LOCK = "index";
+
+/** Makes what a layout consists of, as far as it is not there. The caller holds {@link INDEX_LOCK}. */
+export async function completeLayout(paths: LayoutPaths, durable: boolean): Promise<void> {
+  // It came last.
+  if ((await readIfThere(paths.marker)) !== undefined) return;
+  const { root } = paths;
+  const own = { directory: paths.temporary, name: INDEX_LOCK };
+  try {
+    makeDirectories(join(paths.blobs, "sha256"));
+  } catch (error) {
+    throw hostError(error, `create ${paths.blobs}`);
+  }
+  if ((await readIfThere(paths.index)) === undefined) {
+    await replaceFile({ directory: root, name: "index.json" }, own, EMPTY_INDEX, durable);
+  }
+  await replaceFile({ directory: root, name: "oci-layout" }, own, MARKER, durable);
+  if (durable) await syncDirectory(dirname(root));
+}
+
+/**
+ * Removes a layout that nothing is in. The caller holds {@link INDEX_LOCK}, has seen that no image has a name and removes what is left
+ * empty afterwards. Directories go only if they are empty, in one step with that look; if something came into one, the rest is made again.
+ * Who has the layout open and names an image later makes it again, too.
+ * @returns whether it is gone
+ */
+export async function removeEmptyLayout(paths: LayoutPaths, durable: boolean): Promise<boolean> {
+  // Without it, it is no layout any more: one that a kill leaves half removed is taken for one half made.
+  await removeIfThere(paths.marker);
+  await removeIfThere(paths.index);
+  for (const directory of [join(paths.blobs, "sha256"), join(paths.blobs, "sha512"), paths.blobs]) {
+    await removeIfEmpty(directory);
+  }
+  if (statOf(paths.blobs) === undefined) return true;
+  await completeLayout(paths, durable);
+  return false;
 }
 
 /** Removes what is empty of what Slipway put beside the layout, so that a finished one has only what the spec names. */

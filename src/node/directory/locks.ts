@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, linkSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, linkSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SlipwayError } from "../../errors.ts";
@@ -21,8 +21,8 @@ const SILENCE = 5_000;
 /** Beginning of the names of the files that say who this is, from which locks are linked. */
 const OWNER = "owner-";
 
-/** Ending of the names of the files that guard a takeover. */
-const TAKEOVER = ".takeover";
+/** In the names of the files that guard a takeover, between the lock's name and the token of the process that takes it. */
+const TAKEOVER = ".takeover-";
 
 /** Tells the locks of this process from those of any other. */
 const TOKEN = randomBytes(8).toString("hex");
@@ -50,7 +50,7 @@ export class Locks {
         this.#held.add(name);
         return { release: () => this.#release(name, path) };
       }
-      if (!takeAway(path)) return undefined;
+      if (!this.#takeAway(name)) return undefined;
     }
     return undefined;
   }
@@ -59,10 +59,9 @@ export class Locks {
   tidy(): void {
     for (const { name } of entriesOf(this.#directory)) {
       const path = join(this.#directory, name);
-      if (name.endsWith(TAKEOVER)) {
-        if (isSilentForLong(path)) unlinkIfThere(path);
-      } else if (name === OWNER + TOKEN) unlinkIfThere(path);
-      else takeAway(path);
+      if (name === OWNER + TOKEN) unlinkIfThere(path);
+      else if (name.startsWith(OWNER) || name.includes(TAKEOVER)) removeIfOver(path);
+      else this.#takeAway(name);
     }
   }
 
@@ -106,7 +105,7 @@ export class Locks {
         if (errnoOf(error) === "EEXIST") return false;
         // Our file is not there yet, or somebody removed the directory while nothing was in it.
         if (errnoOf(error) === "ENOENT") makeDirectory(this.#directory, () => this.#writeOwner(owner, "w"));
-        this.#link(owner, path);
+        return this.#link(owner, path);
       }
       return true;
     } catch (error) {
@@ -115,22 +114,56 @@ export class Locks {
     }
   }
 
-  #link(owner: string, path: string): void {
+  #link(owner: string, path: string): boolean {
     try {
       linkSync(owner, path);
+      return true;
     } catch (error) {
       if (errnoOf(error) === "EEXIST") throw error;
       // A filesystem without hard links, or a runtime that does not permit them.
-      makeDirectory(this.#directory, () => this.#writeOwner(path, "wx"));
+      return makeDirectory(this.#directory, () => this.#writeOwner(path, "wx"));
     }
   }
 
-  #writeOwner(path: string, flags: "w" | "wx"): void {
+  /** @returns false if it took so long that others may have taken the file for one that nobody holds */
+  #writeOwner(path: string, flags: "w" | "wx"): boolean {
+    const begun = Date.now();
     const file = openSync(path, flags);
     try {
       writeSync(file, JSON.stringify({ ...thisProcess(), token: TOKEN }));
+      const isLate = Date.now() - begun > SILENCE / 2;
+      // Not by its path, which may be another's lock by now. An empty file is taken away in time.
+      if (isLate && flags === "wx") ftruncateSync(file);
+      return !isLate;
     } finally {
       closeSync(file);
+    }
+  }
+
+  /**
+   * Removes the lock of an owner that is gone.
+   *
+   * Of several that see the dead owner only one may remove its lock: the others could remove the new owner's. Each puts up a guard of its
+   * own first, then looks for guards of others, then looks again whose lock it is. Of two, one at least sees the other and steps back. No
+   * guard is over by time alone: who is stopped in the middle, for however long, still holds it.
+   * @returns whether it is worth trying again
+   */
+  #takeAway(name: string): boolean {
+    const path = join(this.#directory, name);
+    const owner = readOwner(path);
+    if (!isOver(path, owner)) return false;
+    const guard = name + TAKEOVER + TOKEN;
+    if (!this.#create(join(this.#directory, guard))) return false;
+    try {
+      for (const { name: other } of entriesOf(this.#directory)) {
+        if (!other.startsWith(name + TAKEOVER) || other === guard) continue;
+        if (!removeIfOver(join(this.#directory, other))) return false;
+      }
+      const still = readOwner(path);
+      if (still?.token === owner?.token && isOver(path, still)) unlinkIfThere(path);
+      return true;
+    } finally {
+      unlinkIfThere(join(this.#directory, guard));
     }
   }
 
@@ -151,24 +184,15 @@ export class Locks {
   }
 }
 
-/** Removes the lock, or the file, of an owner that is gone. @returns whether it is worth trying again */
-function takeAway(path: string): boolean {
-  const owner = readOwner(path);
-  if (owner === undefined ? !isSilentForLong(path) : !isGone(owner)) return false;
-  // Of several that see the dead owner only one may remove its lock: the others could remove the new owner's.
-  const guard = `${path}${TAKEOVER}`;
-  try {
-    closeSync(openSync(guard, "wx"));
-  } catch (error) {
-    if (errnoOf(error) !== "EEXIST") throw hostError(error, `lock ${path}`);
-    if (isSilentForLong(guard)) unlinkIfThere(guard);
-    return false;
-  }
-  try {
-    if (readOwner(path)?.token === owner?.token) unlinkIfThere(path);
-  } finally {
-    unlinkIfThere(guard);
-  }
+/** Whether a file's owner is gone. */
+function isOver(path: string, owner: Owner | undefined = readOwner(path)): boolean {
+  return owner === undefined ? isSilentForLong(path) : isGone(owner);
+}
+
+/** Removes a file whose name only one process ever makes, so that nobody's new one can be hit. @returns whether it is gone */
+function removeIfOver(path: string): boolean {
+  if (!isOver(path)) return false;
+  unlinkIfThere(path);
   return true;
 }
 

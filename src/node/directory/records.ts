@@ -4,6 +4,7 @@ import type { MetadataStore } from "../../snapshots/metadata.ts";
 import { syncDirectory } from "../write-file.ts";
 import { fileNameOf, keyOf } from "./file-names.ts";
 import { entriesOf, readIfThere, removeIfEmpty, removeIfThere, replaceFile } from "./files.ts";
+import { statOf } from "./layout.ts";
 import type { Locks } from "./locks.ts";
 
 /** Where records lie. */
@@ -64,6 +65,28 @@ export class FileRecords implements MetadataStore {
     };
     visit(this.#options.directory, []);
     return keys.sort();
+  }
+
+  /**
+   * Removes records that nobody has written since that time (milliseconds since the epoch). Nobody writes one between the look at its age
+   * and the removal: both are under the lock.
+   * @returns their keys
+   */
+  async removeUntouched(
+    prefix: string,
+    time: number,
+    { dryRun }: { readonly dryRun: boolean },
+  ): Promise<readonly string[]> {
+    const removed: string[] = [];
+    for (const key of await this.keys(prefix)) {
+      await this.#exclusive(async () => {
+        const stats = statOf(this.#path(key));
+        if (stats === undefined || stats.mtimeMs >= time) return;
+        if (!dryRun) await this.#remove(key);
+        removed.push(key);
+      });
+    }
+    return removed;
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

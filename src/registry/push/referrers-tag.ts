@@ -15,7 +15,10 @@ export function referrersTag(subject: Digest): string {
   return `${digestAlgorithm(subject)}-${digestHex(subject).slice(0, 64)}`;
 }
 
-/** Lists that are just being changed, by transport: one after the other, as a registry has no way to change one in one step. */
+/**
+ * Lists that are just being changed, by transport: one after the other, as a registry has no way to change one in one step. Two programs that
+ * add to one list at once can lose one of the two entries, as with every client that the distribution-spec has in mind; no content is lost.
+ */
 const changing = new WeakMap<object, Map<string, Promise<unknown>>>();
 
 /**

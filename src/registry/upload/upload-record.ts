@@ -27,8 +27,11 @@ export interface UploadMemory {
   forget(): Promise<void>;
 }
 
+/** What keys of the records of unfinished uploads begin with, in the metadata store that a registry client is given. */
+export const UPLOAD_RECORDS = "registry/uploads/";
+
 /** What an upload is remembered under. */
-export const uploadKey = (repository: string, digest: Digest): string => `registry/uploads/${repository}/${digest}`;
+export const uploadKey = (repository: string, digest: Digest): string => `${UPLOAD_RECORDS}${repository}/${digest}`;
 
 /**
  * The memory of one upload.

@@ -3,14 +3,17 @@ import { snapshotContents } from "slipway/snapshots";
 import { loadBase } from "./registries.ts";
 import type { Stores } from "./stores.ts";
 
-/** Removes the blobs that neither an image nor a file needs. Nothing may be written to the working snapshot meanwhile. */
+/**
+ * Removes the blobs that neither an image nor a file needs. Nothing may be written to the working snapshot meanwhile, by this page or
+ * another one.
+ */
 export async function removeUnused(stores: Stores, snapshots: Snapshotter): Promise<CollectedGarbage> {
   return await collectGarbage({ ...stores, roots: () => rootsOf(stores, snapshots) });
 }
 
 /**
  * Removes what a page has left that was closed while it built or wrote: what its leases protected, what it had begun to write.
- * Only for a page that knows that it is the only one.
+ * Only for a page that knows that it is the only one: it holds the lock of `becomeOnlyPage` until it is gone, and its workers go with it.
  */
 export async function removeLeftovers(stores: Stores, snapshots: Snapshotter): Promise<CollectedGarbage> {
   for (const id of await stores.leases.list()) await (await stores.leases.get(id)).release();

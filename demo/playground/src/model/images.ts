@@ -1,4 +1,4 @@
-import { type ContentStore, type Descriptor, type ImageManifest, readBlobBytes } from "slipway";
+import { type ContentStore, type Descriptor, type ImageManifest, isSlipwayError, readBlobBytes } from "slipway";
 import { readGraph } from "slipway/archive";
 import { familiarName, parseReference } from "slipway/oci";
 import type { Stores } from "./stores.ts";
@@ -59,7 +59,13 @@ export async function openStoredImage(content: ContentStore, image: StoredImage)
   };
 }
 
-/** Takes away an image's names. Its blobs are garbage then. */
-export async function deleteStoredImage({ images }: Stores, image: StoredImage): Promise<void> {
-  for (const name of image.fullNames) await images.delete(name);
+/** Takes away an image's names, unless a build has given them to another image since they were listed. Its blobs are garbage then. */
+export async function deleteStoredImage({ images }: Pick<Stores, "images">, image: StoredImage): Promise<void> {
+  for (const name of image.fullNames) {
+    try {
+      await images.delete(name, { target: image.descriptor.digest });
+    } catch (error) {
+      if (!isSlipwayError(error, "NOT_FOUND") && !isSlipwayError(error, "FAILED_PRECONDITION")) throw error;
+    }
+  }
 }
