@@ -69,6 +69,9 @@ export interface DirectoryStore {
   close(): Promise<void>;
 }
 
+/** Milliseconds for which a sweep of another process is waited for: it may have some hundred thousand blobs to remove. */
+const SWEEP_PATIENCE = 600_000;
+
 /** Locks under which a temporary file of the same name is written. */
 const TEMPORARIES = ["blobs", INDEX_LOCK, "lease-records", "metadata"];
 
@@ -94,7 +97,7 @@ export async function openDirectoryStore(
   const leases = createLeaseManager(
     // A power failure ends the operation that a lease is for: what it knew need not survive.
     new FileRecords({ directory: paths.leases, temporary, locks, name: "lease-records", durable: false }),
-    { exclusive: (work) => locks.exclusive("leases", work), now: () => Date.now() / 1000 },
+    { exclusive: (work) => locks.exclusive("leases", work, SWEEP_PATIENCE), now: () => Date.now() / 1000 },
   );
   const isEmpty = async (): Promise<boolean> => {
     for await (const _ of content.list()) return false;

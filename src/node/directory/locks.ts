@@ -12,7 +12,7 @@ export interface HeldLock {
   release(): void;
 }
 
-/** How long others' work under a lock is waited for, in milliseconds. It is never more than a few small files. */
+/** Milliseconds for which others' work under a lock is waited for, unless the caller says more. It is a few small files. */
 const PATIENCE = 30_000;
 
 /** A lock file that says nothing after this long (milliseconds) was left by a process killed between two system calls. */
@@ -67,11 +67,12 @@ export class Locks {
 
   /**
    * Runs `work` while nobody else holds the lock, waiting for it in order.
+   * @param patience milliseconds for which another process is waited for
    * @throws SlipwayError `UNAVAILABLE` naming the holder, if it does not let go in time
    */
-  exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
+  exclusive<T>(name: string, work: () => Promise<T>, patience: number = PATIENCE): Promise<T> {
     // First come, first served within this object; only across objects and processes is there polling.
-    const result = (this.#queues.get(name) ?? Promise.resolve()).then(() => this.#hold(name, work));
+    const result = (this.#queues.get(name) ?? Promise.resolve()).then(() => this.#hold(name, work, patience));
     const settled = result.then(
       () => undefined,
       () => undefined,
@@ -80,10 +81,10 @@ export class Locks {
     return result;
   }
 
-  async #hold<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async #hold<T>(name: string, work: () => Promise<T>, patience: number): Promise<T> {
     let lock = this.tryAcquire(name);
     for (let waited = 0, pause = 1; lock === undefined; waited += pause) {
-      if (waited > PATIENCE) throw this.#stuck(name);
+      if (waited > patience) throw this.#stuck(name);
       pause = Math.min(pause * 2, 50);
       await sleep(pause);
       lock = this.tryAcquire(name);
