@@ -64,6 +64,7 @@ export {
   createMemoryContentStore,
   type GarbageCollection,
   type GarbageRoot,
+  type GarbageRoots,
   type IngestStatus,
   type Lease,
   type LeaseManager,

@@ -1,7 +1,7 @@
-import { isSlipwayError } from "../errors.ts";
+import { isSlipwayError, SlipwayError } from "../errors.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import { type DocumentReferences, mayBeDocument, NO_REFERENCES, referencesOf } from "./document-references.ts";
-import { type LeaseManager, type Mark, sweep } from "./leases.ts";
+import { type LeaseManager, sweep } from "./leases.ts";
 import { type BlobReference, DOCUMENT_LIMIT, readBlobBytes } from "./read.ts";
 import type { ContentInfo, ContentProvider, ContentStore } from "./store.ts";
 
@@ -48,18 +48,24 @@ export interface CollectedGarbage {
  * no document contains is never looked at; a document is read with a limit and verified.
  *
  * Blobs that are written while it runs, and that no root refers to yet, are safe only under a lease (`withLease`).
- * @throws SlipwayError `DIGEST_MISMATCH`, `SIZE_MISMATCH` if a manifest or index is corrupt: what it referred to is not known, and
+ * @throws SlipwayError `INVALID_ARGUMENT` if `roots` is no function; `DIGEST_MISMATCH`, `SIZE_MISMATCH` if a manifest or index is corrupt: what it referred to is not known, and
  *   nothing is removed
  */
 export async function collectGarbage(options: GarbageCollection): Promise<CollectedGarbage> {
   const { content, among, leases, dryRun = false, signal } = options;
+  if (typeof options.roots !== "function") {
+    throw new SlipwayError(
+      "INVALID_ARGUMENT",
+      "Cannot collect garbage: roots is a function that lists what is to stay, not a list of what was to stay some time ago",
+    );
+  }
   // Listed first: what is committed from here on was put there by somebody who needs it.
   const present: ContentInfo[] = [];
   for await (const info of among === undefined ? content.list() : infosOf(content, among)) present.push(info);
   const marker = new Marker(options);
   const marked = await marker.mark(content);
   const candidates = present.filter(({ digest }) => !marked.has(digest));
-  const mark: Mark = (view) => marker.mark(view);
+  const mark = (view: ContentProvider): Promise<ReadonlySet<Digest>> => marker.mark(view);
   const removed = dryRun
     ? candidates
     : leases === undefined

@@ -17,6 +17,7 @@ import type { CommitOptions, ContentInfo, ContentStore, ContentWriter, IngestSta
  * there until the lease is released, whatever is collected meanwhile.
  */
 export function withLease(store: ReferencingContentStore, lease: Pick<Lease, "add">): ReferencingContentStore;
+/** The same for a store that takes no files by reference. */
 export function withLease(store: ContentStore, lease: Pick<Lease, "add">): ContentStore;
 export function withLease(store: ContentStore, lease: Pick<Lease, "add">): ContentStore {
   return isReferencing(store) ? new LeasedReferences(store, lease) : new LeasedStore(store, lease);

@@ -48,13 +48,6 @@ export interface Lease {
 }
 
 /**
- * What is to stay, as it stands now: reads the leases first and everything else second. In that order nothing is missed: an image is
- * named before its lease is released.
- * @param content the store under collection, in which everything can still be read
- */
-export type Mark = (content: ContentProvider) => Promise<ReadonlySet<Digest>>;
-
-/**
  * Leases over one set of records: containerd's `leases.Manager`, and the protocol between those who protect blobs and a collection that
  * removes them.
  *
@@ -76,15 +69,17 @@ export interface LeaseManager {
   /** Blobs that some lease protects now. */
   protectedDigests(): Promise<ReadonlySet<Digest>>;
   /**
-   * Removes those of the candidates that `mark` does not name. `mark` is called when no lease can take in a candidate any more without
-   * learning that it is gone; it must not change leases itself. Where `mark` fails, nothing is removed.
+   * Removes those of the candidates that `mark` does not name.
+   * @param mark lists what is to stay; called when no lease can take in a candidate any more without learning that it is gone. It reads
+   *   the leases first and everything else second: an image is named before its lease is released. It changes no lease, and reads
+   *   documents in the store that it is given. Where it fails, nothing is removed.
    * @param signal aborting it ends the sweep with its `reason`; blobs that are gone by then stay gone
    * @returns what was removed
    */
   sweep(
     content: ContentStore,
     candidates: readonly ContentInfo[],
-    mark: Mark,
+    mark: (content: ContentProvider) => Promise<ReadonlySet<Digest>>,
     signal?: AbortSignal,
   ): Promise<readonly ContentInfo[]>;
 }
@@ -165,7 +160,7 @@ class RecordedLeases implements LeaseManager {
   sweep(
     content: ContentStore,
     candidates: readonly ContentInfo[],
-    mark: Mark,
+    mark: (content: ContentProvider) => Promise<ReadonlySet<Digest>>,
     signal?: AbortSignal,
   ): Promise<readonly ContentInfo[]> {
     // No lease takes in a blob meanwhile. One that is released meanwhile does no harm: its image has its name by now.

@@ -61,6 +61,8 @@ export type {
   ContentStore,
   ContentWriter,
   IngestStatus,
+  Lease,
+  LeaseManager,
   WriterOptions,
 } from "../content/index.ts";
 export type { Differ, DiffOptions, Layer, LayerCompression, LayerOptions, LayerWarning } from "../diff/index.ts";

@@ -43,6 +43,8 @@ export type {
   ContentStore,
   ContentWriter,
   IngestStatus,
+  Lease,
+  LeaseManager,
   WriterOptions,
 } from "../content/index.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";

@@ -155,6 +155,12 @@ describe("collectGarbage", () => {
     await held.close();
   });
 
+  it("refuses a list of roots: it is old by the time it is used", async () => {
+    const content = createMemoryContentStore();
+    const roots = [] as unknown as () => [];
+    await expect(collectGarbage({ content, roots })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
   it("ends with the signal's reason", async () => {
     const content = createMemoryContentStore();
     await putImage(content, "image");

@@ -8,7 +8,6 @@ import {
   type Snapshotter,
 } from "slipway";
 import type { CompressPool } from "slipway/compress";
-import { withLease } from "slipway/content";
 import { choosePlatform } from "slipway/transfer";
 import { loadBase } from "./registries.ts";
 import type { ImageRequest } from "./settings.ts";
@@ -34,11 +33,10 @@ export async function buildImage(
   { signal, onProgress, onWarning, compressPool }: BuildHooks,
 ): Promise<Descriptor> {
   const { names, config, platforms, compression } = request;
-  const lease = await stores.leases.create();
   const ref = await snapshots.get(top);
   try {
     const replaced = await imagesNamed(stores, names);
-    const exporter = createExporter({ ...stores, content: withLease(stores.content, lease), snapshots, compressPool });
+    const exporter = createExporter({ ...stores, snapshots, compressPool });
     const job = exporter.resolve({ name: names, compression, onWarning });
     const sources = await Promise.all(
       platforms.map(async (platform) => ({ platform, ref, base: await baseFor(stores, platform, signal) })),
@@ -55,7 +53,6 @@ export async function buildImage(
     return image.descriptor;
   } finally {
     ref.release();
-    await lease.release();
   }
 }
 
