@@ -4,4 +4,4 @@ import { CROWDS, exploreEngine, PAIRS } from "./scenarios.ts";
 import { installNames } from "./scheduler.ts";
 
 installNames();
-exploreEngine(directory, { most: 40, pairs: [...PAIRS, ...CLI_PAIRS], crowds: [...CROWDS, ...CLI_CROWDS] });
+exploreEngine(directory, { most: 25, pairs: [...PAIRS, ...CLI_PAIRS], crowds: [...CROWDS, ...CLI_CROWDS] });

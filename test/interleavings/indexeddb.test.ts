@@ -4,5 +4,5 @@ import { installNames, installTimers } from "./scheduler.ts";
 
 installNames();
 installTimers();
-exploreEngine(indexeddb, { most: 100 });
-exploreEngine(indexeddbWithoutLocks, { most: 50 });
+exploreEngine(indexeddb, { most: 50 });
+exploreEngine(indexeddbWithoutLocks, { most: 25 });

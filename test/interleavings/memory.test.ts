@@ -3,4 +3,4 @@ import { exploreEngine } from "./scenarios.ts";
 import { installNames } from "./scheduler.ts";
 
 installNames();
-exploreEngine(memory, { most: 1000 });
+exploreEngine(memory, { most: 2000 });

@@ -3,4 +3,4 @@ import { exploreEngine } from "./scenarios.ts";
 import { installNames } from "./scheduler.ts";
 
 installNames();
-exploreEngine(r2, { most: 100 });
+exploreEngine(r2, { most: 50 });

@@ -33,6 +33,8 @@ export interface TryOptions {
 export function tryOf(engine: Engine, scenario: Scenario, { shared = false }: TryOptions = {}): Try {
   return async (chooser) => {
     resetNames();
+    // Most errors here are answers, and no one reads where they came from.
+    Error.stackTraceLimit = 0;
     const world = await engine.create();
     try {
       const journal = new Journal();
@@ -56,6 +58,7 @@ export function tryOf(engine: Engine, scenario: Scenario, { shared = false }: Tr
       if (wrong !== undefined) throw new ViolationError(wrong, outcome);
       return outcome;
     } finally {
+      Error.stackTraceLimit = 10;
       await world.close();
     }
   };
