@@ -10,8 +10,9 @@ let running = 0;
 
 // Others can only come in between two transactions; one runs to its end by itself.
 const { use: original } = Database.prototype;
-Database.prototype.use = function (storeName, durability) {
-  const use = original.call(this, storeName, durability);
+Database.prototype.use = function (...given) {
+  const [storeName] = given;
+  const use = original.apply(this, given);
   return async (mode, callback) => {
     await step(`${mode} ${storeName}`, { key: storeName, writes: mode === "readwrite" });
     running++;

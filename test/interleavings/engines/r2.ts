@@ -24,8 +24,12 @@ export const r2: Engine = {
     const timers: R2Timers = {
       now: () => now() + later,
       after: (milliseconds, call) => {
-        // Outside of schedules nobody waits for anything but calls that are lost.
-        return isScheduled() ? after(milliseconds, call) : () => undefined;
+        if (isScheduled()) return after(milliseconds, call);
+        // Outside of schedules no time is lost by waiting, and no call.
+        if (milliseconds >= TIMEOUT) return () => undefined;
+        later += milliseconds;
+        const waiting = setImmediate(call);
+        return () => clearImmediate(waiting);
       },
     };
     const open = () => openR2(bucket, { timers, timeout: TIMEOUT });
