@@ -7,6 +7,8 @@ import type { Engine } from "./world.ts";
 const image = "example.org/new:1";
 const same = "example.org/same:1";
 const old = "example.org/old:1";
+/** Too large for a record: in a bucket it gets an object of its own. */
+const large = "text ".repeat(8000);
 
 /** Two that are at work at once: all schedules with up to two preemptions. */
 export const PAIRS: readonly Scenario[] = [
@@ -15,6 +17,11 @@ export const PAIRS: readonly Scenario[] = [
     name: "a build of what is garbage beside its collection",
     setup: act.inOrder(act.builds(old, "text"), act.forgets(old)),
     actors: [act.builds(image, "text"), act.collects],
+  },
+  {
+    name: "a large build of what is garbage beside its collection",
+    setup: act.inOrder(act.builds(old, large), act.forgets(old)),
+    actors: [act.builds(image, large), act.collects],
   },
   {
     name: "a build of the same as an image that is deleted",
