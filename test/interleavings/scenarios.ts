@@ -135,7 +135,7 @@ const WIDE = process.env.SLIPWAY_INTERLEAVINGS;
 
 /** What is tried of an engine. */
 export interface ExplorationOptions {
-  /** Schedules of one pair, and a tenth of that for a crowd, in each of two ways. */
+  /** Schedules of one pair, and a tenth of that for a crowd, in each of three ways. */
   readonly most: number;
   readonly pairs?: readonly Scenario[] | undefined;
   readonly crowds?: readonly Scenario[] | undefined;
@@ -158,8 +158,8 @@ export function exploreEngine(engine: Engine, { most, pairs = PAIRS, crowds = CR
     });
 
     it.each(crowds)("$name", { timeout: 3_600_000 }, async (scenario) => {
-      for (const shared of [false, true]) {
-        total += await exploreRandomly(tryOf(engine, scenario, { shared }), range(0, seeds));
+      for (const options of [{}, { shared: true }, { slow: true }]) {
+        total += await exploreRandomly(tryOf(engine, scenario, options), range(0, seeds));
       }
     });
 

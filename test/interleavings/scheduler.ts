@@ -54,6 +54,8 @@ export interface RunOptions {
   readonly chooser: Chooser;
   /** Whether something goes on that no call of the double stands for, as a host's file that is being read. */
   readonly isBusy?: (() => boolean) | undefined;
+  /** Whether actors may be so slow that the patience of others runs out. */
+  readonly slow?: boolean | undefined;
   /** Steps after which actors that are still at work will never end. */
   readonly limit?: number | undefined;
 }
@@ -95,7 +97,7 @@ interface Run {
 /** Waits of this length and more (milliseconds) are for what is dead: they do not run out in a schedule. */
 const NEVER = 5000;
 
-/** So often somebody looks again before others went on. Nobody is so slow that the patience of who waits for him runs out. */
+/** So often somebody looks again before others go on: nobody is so slow that the patience of those who wait for him runs out. */
 const WAKES = 6;
 
 /** Milliseconds since the epoch at which each schedule begins. */
@@ -224,7 +226,8 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
  * @throws StuckError
  */
 export async function runSchedule(actors: readonly Actor[], options: RunOptions): Promise<Outcome> {
-  const { chooser, isBusy = () => false, limit = 20_000 } = options;
+  const { chooser, isBusy = () => false, slow = false, limit = 20_000 } = options;
+  const wakes = slow ? Number.POSITIVE_INFINITY : WAKES;
   const run: Run = { over: false, now: EPOCH, held: new Set() };
   const errors: unknown[] = [];
   const decisions: Decision[] = [];
@@ -273,7 +276,7 @@ export async function runSchedule(actors: readonly Actor[], options: RunOptions)
       const others = able.filter((state) => state !== last);
       const isAnyReady = able.some(isReady);
       const eligible = (current === undefined && others.length > 0 ? others : able).filter(
-        (state) => !isAnyReady || isReady(state) || state.wakes < WAKES,
+        (state) => !isAnyReady || isReady(state) || state.wakes < wakes,
       );
       const { actor, call = 0 } = chooser.choose({
         index: decisions.length,
