@@ -263,46 +263,43 @@ export async function runSchedule(actors: readonly Actor[], options: RunOptions)
     return error;
   };
   let last: ActorState | undefined;
-  try {
-    for (;;) {
-      do await turn();
-      while (isBusy());
-      if (states.every(({ ended }) => ended)) break;
-      const able = states.filter(isAble);
-      if (able.length === 0) throw stuck(`All wait for each other:${describe(states)}`);
-      if (decisions.length >= limit) throw stuck(`They never end: ${limit} steps were taken`);
-      // Who waits for the time lets others go first.
-      const current = last !== undefined && !last.ended && isReady(last) ? last : undefined;
-      const others = able.filter((state) => state !== last);
-      const isAnyReady = able.some(isReady);
-      const eligible = (current === undefined && others.length > 0 ? others : able).filter(
-        (state) => !isAnyReady || isReady(state) || state.wakes < wakes,
-      );
-      const { actor, call = 0 } = chooser.choose({
-        index: decisions.length,
-        current: current?.index,
-        able: eligible.map(({ index }) => index),
-        waiting: (index) => states[index]?.parked.filter(({ isFree }) => isFree()).length ?? 0,
-      });
-      const chosen = states[actor];
-      if (chosen === undefined || !eligible.includes(chosen)) throw new Error(`Actor ${actor} cannot go on`);
-      const next = current?.parked.find(({ isFree }) => isFree())?.touch;
-      if (isAnyReady && !isReady(chosen)) chosen.wakes++;
-      const label = advance(chosen, call, run);
-      decisions.push({
-        current: current?.index,
-        able: eligible.map(({ index }) => index),
-        touch: next,
-        chosen: actor,
-        label,
-      });
-      last = chosen;
-    }
-  } finally {
-    run.over = true;
-    // Background work that outlived its actor ends by itself; nobody waits for its calls.
-    for (const { parked } of states) for (const { go } of parked.splice(0)) go();
+  for (;;) {
+    do await turn();
+    while (isBusy());
+    if (states.every(({ ended }) => ended)) break;
+    const able = states.filter(isAble);
+    if (able.length === 0) throw stuck(`All wait for each other:${describe(states)}`);
+    if (decisions.length >= limit) throw stuck(`They never end: ${limit} steps were taken`);
+    // Who waits for the time lets others go first.
+    const current = last !== undefined && !last.ended && isReady(last) ? last : undefined;
+    const others = able.filter((state) => state !== last);
+    const isAnyReady = able.some(isReady);
+    const eligible = (current === undefined && others.length > 0 ? others : able).filter(
+      (state) => !isAnyReady || isReady(state) || state.wakes < wakes,
+    );
+    const { actor, call = 0 } = chooser.choose({
+      index: decisions.length,
+      current: current?.index,
+      able: eligible.map(({ index }) => index),
+      waiting: (index) => states[index]?.parked.filter(({ isFree }) => isFree()).length ?? 0,
+    });
+    const chosen = states[actor];
+    if (chosen === undefined || !eligible.includes(chosen)) throw new Error(`Actor ${actor} cannot go on`);
+    const next = current?.parked.find(({ isFree }) => isFree())?.touch;
+    if (isAnyReady && !isReady(chosen)) chosen.wakes++;
+    const label = advance(chosen, call, run);
+    decisions.push({
+      current: current?.index,
+      able: eligible.map(({ index }) => index),
+      touch: next,
+      chosen: actor,
+      label,
+    });
+    last = chosen;
   }
+  // Background work that outlived its actor ends by itself. (Where nobody ends, all stay where they are.)
+  run.over = true;
+  for (const { parked } of states) for (const { go } of parked.splice(0)) go();
   return { decisions, errors, touched: states.map(({ touched }) => touched) };
 }
 
