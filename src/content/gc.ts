@@ -127,13 +127,19 @@ class Marker {
     const known = this.#references.get(key);
     if (known !== undefined) return known;
     const { signal } = this.#options;
-    const { size } = await content.info(digest, { signal }).catch(orMissing);
-    // A root that is not there, as the layers of an image of which only a part was fetched, refers to nothing here.
-    if (size === undefined) return NO_REFERENCES;
-    const found =
-      size > DOCUMENT_LIMIT
-        ? NO_REFERENCES
-        : referencesOf(await readBlobBytes(content, { digest, size }, { signal }), mediaType);
+    let found: DocumentReferences;
+    try {
+      const { size } = await content.info(digest, { signal });
+      found =
+        size > DOCUMENT_LIMIT
+          ? NO_REFERENCES
+          : referencesOf(await readBlobBytes(content, { digest, size }, { signal }), mediaType);
+    } catch (error) {
+      // A root that is not there, as the layers of an image of which only a part was fetched, refers to nothing here. Nor does one that
+      // another collection removes just now.
+      unlessGone(error);
+      return NO_REFERENCES;
+    }
     this.#references.set(key, found);
     return found;
   }
@@ -154,11 +160,6 @@ async function abortIngests({ content, abandoned, dryRun, signal }: GarbageColle
     }
   }
   return aborted;
-}
-
-function orMissing(error: unknown): { readonly size: undefined } {
-  unlessGone(error);
-  return { size: undefined };
 }
 
 function unlessGone(error: unknown): void {

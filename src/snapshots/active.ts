@@ -22,7 +22,7 @@ export class ActiveSnapshot implements WritableState {
   readonly writer: TreeWriter;
   readonly #key: string;
   readonly #context: ActiveContext;
-  readonly #record: SnapshotRecord;
+  #record: SnapshotRecord;
   #working: Promise<WorkingTree> | undefined;
   #saved: StoredTree | undefined;
   /** The tree that is saved. */
@@ -38,8 +38,7 @@ export class ActiveSnapshot implements WritableState {
     this.#key = key;
     this.#record = record;
     this.#saved = record.tree;
-    // How it was saved before a restart is not known; a commit tidies up.
-    this.#saves = record.tree === undefined ? 0 : 2;
+    this.#saves = savesOf(record);
     this.#context = context;
     this.writer = new TreeWriter(key, this, context.target);
   }
@@ -50,6 +49,18 @@ export class ActiveSnapshot implements WritableState {
     const working = await this.#working;
     this.#checkOpen();
     return working;
+  }
+
+  /** Takes in what somebody else has saved since, unless there is something here that is not saved. */
+  async catchUp({ record }: FoundRecord): Promise<void> {
+    await this.#oneByOne(async () => {
+      if ((record.tree?.end ?? 0) <= (this.#saved?.end ?? 0)) return;
+      if (this.#working !== undefined && (await this.#working).freeze() !== this.#savedTree) return;
+      this.#record = record;
+      this.#saved = record.tree;
+      this.#saves = savesOf(record);
+      this.#working = undefined;
+    });
   }
 
   close(reason: string): void {
@@ -91,7 +102,8 @@ export class ActiveSnapshot implements WritableState {
     const { trees, table } = this.#context;
     try {
       const tree = await trees.get(this.#record);
-      if (this.#saved !== undefined) this.#savedTree = tree;
+      // Also where nothing was saved yet: whoever only looks at it must not save what its writer then finds changed.
+      this.#savedTree = tree;
       return new WorkingTree(tree, table);
     } catch (error) {
       this.#working = undefined;
@@ -179,3 +191,6 @@ export class ActiveSnapshot implements WritableState {
     );
   }
 }
+
+/** How it was saved by others is not known; a commit tidies up. */
+const savesOf = ({ tree }: SnapshotRecord): number => (tree === undefined ? 0 : 2);

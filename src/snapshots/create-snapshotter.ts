@@ -281,7 +281,10 @@ class TreeSnapshotter implements Snapshotter {
       );
     }
     const known = this.#active.get(key);
-    if (known?.id === id) return known;
+    if (known?.id === id) {
+      await known.catchUp(found);
+      return known;
+    }
     known?.close("removed");
     return this.#activate(found);
   }

@@ -125,6 +125,27 @@ describe("collectGarbage", () => {
     expect((await collectGarbage({ content, roots: () => [manifest, absent] })).removed).toEqual([]);
   });
 
+  it("does without a document that another collection removes while it is read", async () => {
+    const store = createMemoryContentStore();
+    const manifest = await put(store, { config: { digest: `sha256:${"1".repeat(64)}` }, layers: [] }, MANIFEST);
+    const racing: ContentStore = {
+      list: () => store.list(),
+      info: (digest) => store.info(digest),
+      delete: (digest) => store.delete(digest),
+      label: (digest, labels) => store.label(digest, labels),
+      writer: (options) => store.writer(options),
+      status: (ref) => store.status(ref),
+      statuses: () => store.statuses(),
+      abort: (ref) => store.abort(ref),
+      async *open(digest) {
+        await store.delete(digest);
+        yield* store.open(digest);
+      },
+    };
+    const { removed } = await collectGarbage({ content: racing, roots: () => [manifest] });
+    expect(removed).toEqual([]);
+  });
+
   it("refuses a root that is no digest", async () => {
     const content = createMemoryContentStore();
     const roots = ["latest" as Digest];

@@ -325,4 +325,62 @@ describe("snapshotContents", () => {
     for await (const { digest } of snapshotContents(createSnapshotter({ content, metadata }))) needed.push(digest);
     expect(needed).toHaveLength(1);
   });
+
+  it("are looked up without a trace: the snapshot's writer can go on", async () => {
+    const metadata = createMemoryMetadataStore();
+    const { content, snapshots } = open(metadata);
+    const work = await snapshots.prepare("work");
+    for await (const { digest } of snapshotContents(createSnapshotter({ content, metadata }))) {
+      throw new Error(`${digest} was not saved`);
+    }
+    await work.writeFile("/file", "1");
+    (await snapshots.commit("done", "work")).release();
+  });
+
+  it("are found by who looked before they were saved", async () => {
+    const metadata = createMemoryMetadataStore();
+    const { content, snapshots } = open(metadata);
+    const work = await snapshots.prepare("work");
+    const other = createSnapshotter({ content, metadata });
+    const found = async (): Promise<number> => {
+      const digests: Digest[] = [];
+      for await (const { digest } of snapshotContents(other)) digests.push(digest);
+      return digests.length;
+    };
+    const counts = [await found()];
+    for (const name of ["one", "two"]) {
+      await work.writeFile(`/${name}`, name);
+      await work.tree();
+      counts.push(await found());
+    }
+    expect(counts).toEqual([0, 1, 2]);
+  });
+
+  it("are found where a snapshot is removed or committed meanwhile", async () => {
+    const metadata = createMemoryMetadataStore();
+    const { content, snapshots } = open(metadata);
+    for (const name of ["committed", "removed"]) {
+      await (await snapshots.prepare(name)).writeFile("/file", name);
+      if (name === "committed") await (await snapshots.resume(name)).tree();
+    }
+    const other = createSnapshotter({ content, metadata });
+    let looked = false;
+    const racing: Snapshotter = Object.create(other, {
+      resume: {
+        async value(key: string) {
+          if (!looked) {
+            looked = true;
+            (await snapshots.commit("done", "committed")).release();
+            await snapshots.remove("removed");
+          }
+          return await other.resume(key);
+        },
+      },
+      walk: { value: (visit: Parameters<Snapshotter["walk"]>[0]) => other.walk(visit) },
+      get: { value: (name: string) => other.get(name) },
+    });
+    const digests: Digest[] = [];
+    for await (const { digest } of snapshotContents(racing)) digests.push(digest);
+    expect(digests).toHaveLength(1);
+  });
 });

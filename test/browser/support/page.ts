@@ -10,6 +10,7 @@ export { Database, deleteDatabase } from "../../../src/browser/indexeddb/databas
 export { SCHEMA } from "../../../src/browser/indexeddb/schema.ts";
 export { collectGarbage, readBlob, readBlobBytes, writeBlob } from "../../../src/content/index.ts";
 export { createExporter } from "../../../src/exporter/index.ts";
+export { build } from "../../../src/frontend/index.ts";
 export { digestOf, pureHasher } from "../../../src/hash/index.ts";
 export { createSnapshotter } from "../../../src/snapshots/index.ts";
 
