@@ -1,6 +1,6 @@
 // npm run worker: the Worker in workerd, with its bucket under out/worker. Nothing to sign up for.
-//   npm run worker -- [--port 8787] [--token TOKEN] [--data DIR] [--registries "docker.io ghcr.io"] [--pages ORIGIN]
-// PORT, WRITE_TOKEN, REGISTRIES, PAGES and RELAY_ACTIONS of the environment do the same.
+//   npm run worker -- [--port 8787] [--token TOKEN] [--data DIR] [--registries "docker.io ghcr.io"] [--pages ORIGIN] [--relay-token TOKEN]
+// PORT, WRITE_TOKEN, REGISTRIES, PAGES, RELAY_TOKEN and RELAY_ACTIONS of the environment do the same.
 
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     registries: { type: "string" },
     pages: { type: "string" },
     actions: { type: "string" },
+    "relay-token": { type: "string" },
   },
 });
 const port = Number(values.port ?? process.env.PORT ?? 8787);
@@ -28,6 +29,7 @@ const relayBindings = Object.fromEntries(
     REGISTRIES: values.registries ?? process.env.REGISTRIES,
     PAGES: values.pages ?? process.env.PAGES,
     RELAY_ACTIONS: values.actions ?? process.env.RELAY_ACTIONS,
+    RELAY_TOKEN: values["relay-token"] ?? process.env.RELAY_TOKEN,
   }).filter(([, value]) => value !== undefined),
 );
 

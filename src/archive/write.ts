@@ -4,8 +4,10 @@ import type { ContentProvider } from "../content/store.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { OperationOptions } from "../progress.ts";
+import { paddingOf } from "../tar/block.ts";
 import type { TarHeader } from "../tar/entry.ts";
-import { writeTar } from "../tar/index.ts";
+import { encodeHeader, writeTar } from "../tar/index.ts";
+import { END_SIZE } from "../tar/writer.ts";
 import { type PlannedEntry, planArchive } from "./plan.ts";
 import { streamStep } from "./stream-step.ts";
 
@@ -47,6 +49,11 @@ export interface WriteArchiveOptions extends OperationOptions {
   readonly platforms?: readonly Platform[] | undefined;
   /** Told, in a sentence, what some readers of the archive will not see. */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /**
+   * Told before the first byte comes how many there will be: for a `Content-Length`. Without one, who receives an archive may take what
+   * came before an error for all of it.
+   */
+  readonly onSize?: ((bytes: number) => void) | undefined;
 }
 
 /**
@@ -78,6 +85,7 @@ export async function* writePlannedArchive(
   yield* streamStep(onProgress, "writing archive", async function* (report) {
     const entries = await planArchive(images, options);
     onPlan?.(entries);
+    options.onSize?.(entries.reduce((sum, entry) => sum + tarSize(headerOf(entry)), END_SIZE));
     const total = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
     let current = 0;
     const onBytes = (bytes: number): void => {
@@ -105,15 +113,24 @@ function* tarEntries(
   operation: OperationOptions,
 ): Generator<{ readonly header: TarHeader; readonly content?: ByteSource }, void, undefined> {
   for (const entry of entries) {
-    const header = { name: entry.path, uid: 0, gid: 0, mtime: 0, size: sizeOf(entry) };
+    const header = headerOf(entry);
     if (entry.type === "directory") {
-      yield { header: { ...header, type: "directory", mode: 0o755 } };
+      yield { header };
       continue;
     }
     const source = entry.type === "document" ? entry.bytes : readBlob(entry.content, entry.blob, operation);
-    yield { header: { ...header, type: "file", mode: 0o644 }, content: counted(source, onBytes) };
+    yield { header, content: counted(source, onBytes) };
   }
 }
+
+function headerOf(entry: PlannedEntry): TarHeader {
+  const header = { name: entry.path, uid: 0, gid: 0, mtime: 0, size: sizeOf(entry) };
+  return entry.type === "directory"
+    ? { ...header, type: "directory", mode: 0o755 }
+    : { ...header, type: "file", mode: 0o644 };
+}
+
+const tarSize = (header: TarHeader): number => encodeHeader(header).byteLength + header.size + paddingOf(header.size);
 
 async function* counted(
   source: ByteSource,

@@ -14,6 +14,7 @@
  * @module
  */
 
+export { apiResponse } from "./api-response.ts";
 export type {
   R2BucketLike,
   R2GetOptionsLike,

@@ -7,6 +7,7 @@ import { type Digest, type DigestAlgorithm, digestAlgorithm, parseDigest } from 
 import type { ProgressListener } from "../progress.ts";
 import { verifiesItself } from "./references.ts";
 import type { ContentProvider } from "./store.ts";
+import { withheldEnd } from "./withheld-end.ts";
 
 /** What is needed of a descriptor to read and verify its blob. */
 export interface BlobReference {
@@ -38,8 +39,8 @@ export interface ReadBlobBytesOptions extends ReadBlobOptions {
 export const DOCUMENT_LIMIT: number = 4 * 1024 * 1024;
 
 /**
- * The whole blob, verified: bytes beyond the size are an error as soon as they come, and size and digest are checked before
- * the end is reported. A consumer that reads to the end without an error has seen exactly the blob that was asked for.
+ * The whole blob, verified: bytes beyond the size are an error as soon as they come, and the last bytes come only once size and
+ * digest have been checked. A consumer that has all bytes, be it that it counts them, has exactly the blob that was asked for.
  * @throws SlipwayError `NOT_FOUND`, `SIZE_MISMATCH`, `DIGEST_MISMATCH`, `INVALID_DIGEST`; by rejecting `next()`
  */
 export async function* readBlob(
@@ -48,23 +49,25 @@ export async function* readBlob(
   options: ReadBlobOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const digest = parseDigest(blob.digest);
-  options.signal?.throwIfAborted();
+  const { size } = blob;
+  const { reuse, signal, onProgress } = options;
+  signal?.throwIfAborted();
   const algorithm = digestAlgorithm(digest);
   const hasher = verifiesItself(store, digest) ? undefined : verifierOf(store, algorithm, options);
-  let size = 0;
-  const { reuse, signal, onProgress } = options;
-  for await (const chunk of store.open(digest, reuse ? { reuse } : undefined, { signal, onProgress })) {
-    signal?.throwIfAborted();
-    size += chunk.byteLength;
-    if (blob.size !== undefined && size > blob.size) {
-      throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it is longer than its ${blob.size} bytes`);
-    }
-    await hasher?.update(chunk);
-    yield chunk;
-  }
-  signal?.throwIfAborted();
-  checkSize(blob, size);
-  if (hasher !== undefined) checkDigest(digest, toDigest(algorithm, await hasher.digest()));
+  // Without a size the last chunk is held back as it is.
+  const range = reuse && size !== undefined ? { reuse } : undefined;
+  yield* withheldEnd(store.open(digest, range, { signal, onProgress }), {
+    size,
+    wrongSize: (actual) => wrongSize(digest, actual, size),
+    update(chunk) {
+      signal?.throwIfAborted();
+      return hasher?.update(chunk);
+    },
+    async verify() {
+      signal?.throwIfAborted();
+      if (hasher !== undefined) checkDigest(digest, toDigest(algorithm, await hasher.digest()));
+    },
+  });
 }
 
 /**
@@ -116,8 +119,13 @@ async function verifiedBy(engine: StreamHasher, digest: Digest, bytes: Uint8Arra
 }
 
 function checkSize({ digest, size: expected }: BlobReference, size: number): void {
-  if (expected === undefined || size === expected) return;
-  throw new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it has ${size} bytes instead of ${expected}`);
+  if (expected !== undefined && size !== expected) throw wrongSize(digest, size, expected);
+}
+
+function wrongSize(digest: Digest, actual: number, expected = actual): SlipwayError {
+  const instead =
+    actual > expected ? `is longer than its ${expected} bytes` : `has ${actual} bytes instead of ${expected}`;
+  return new SlipwayError("SIZE_MISMATCH", `Cannot read blob ${digest}: it ${instead}`);
 }
 
 function checkDigest(digest: Digest, actual: Digest): void {

@@ -14,6 +14,7 @@ import type {
   IngestStatus,
   WriterOptions,
 } from "./store.ts";
+import { withheldEnd } from "./withheld-end.ts";
 
 /** A source that knows what it is called, for messages: a file's path. */
 export interface NamedSource extends ReopenableSource {
@@ -144,16 +145,15 @@ class ReferencingStore implements ReferencingContentStore, SelfVerifying {
     const whole = start === 0 && end === source.size;
     const algorithm = digestAlgorithm(digest);
     const hasher = whole ? this.hasher(algorithm) : undefined;
-    let size = 0;
     const part = whole ? range : { ...range, offset: start, length: end - start };
-    for await (const chunk of source.open(part, options)) {
-      size += chunk.byteLength;
-      if (size > end - start) throw changed("SIZE_MISMATCH", digest, source);
-      hasher?.update(chunk);
-      yield chunk;
-    }
-    if (size !== end - start) throw changed("SIZE_MISMATCH", digest, source);
-    if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) await mistaken(digest, source);
+    yield* withheldEnd(source.open(part, options), {
+      size: end - start,
+      wrongSize: () => changed("SIZE_MISMATCH", digest, source),
+      update: (chunk) => hasher?.update(chunk),
+      async verify() {
+        if (hasher !== undefined && toDigest(algorithm, hasher.digest()) !== digest) await mistaken(digest, source);
+      },
+    });
   }
 
   readWhole(

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { type ArchiveSource, type WriteArchiveOptions, writeArchive } from "../../src/archive/index.ts";
 import { readAll } from "../../src/bytes.ts";
@@ -52,6 +53,36 @@ describe("writeArchive", () => {
       blob(image.layers[1]?.digest ?? "sha256:"),
     ]);
     expect(entries.get("oci-layout")?.text).toBe('{"imageLayoutVersion":"1.0.0"}');
+  });
+
+  it("tells its size before the first byte, names that are too long for a plain header included", async () => {
+    const image = await sampleImage(createMemoryContentStore(), { layers: [{ a: "1" }], names: ["hello"] });
+    const bytes = new TextEncoder().encode("a layer with a long digest");
+    const long: Digest = `sha512:${createHash("sha512").update(bytes).digest("hex")}`;
+    await writeBlob(image.content, bytes, { digest: long });
+    const manifest = serialiseManifest({
+      schemaVersion: 2,
+      mediaType: OCI_TYPES.manifest,
+      config: image.config,
+      layers: [{ mediaType: OCI_TYPES.layerGzip, digest: long, size: bytes.byteLength }],
+    });
+    const { digest, size } = await writeBlob(image.content, manifest);
+    const longer = {
+      content: image.content,
+      descriptor: { mediaType: OCI_TYPES.manifest, digest, size },
+      names: ["b"],
+    };
+    for (const format of ["both", "oci", "docker"] as const) {
+      for (const images of format === "oci" ? [image, longer, [image, longer]] : [image]) {
+        const told: number[] = [];
+        let count = 0;
+        for await (const chunk of writeArchive(images, { format, onSize: (bytes) => told.push(bytes) })) {
+          expect(told.length).toBe(1);
+          count += chunk.byteLength;
+        }
+        expect([format, told]).toEqual([format, [count]]);
+      }
+    }
   });
 
   it("gives every entry the same attributes", async () => {

@@ -14,7 +14,13 @@ describe("a relay in Node", () => {
   beforeAll(async () => {
     await new Promise<void>((resolve) => registry.listen(0, "127.0.0.1", resolve));
     const host = `127.0.0.1:${(registry.address() as AddressInfo).port}`;
-    relay = createRegistryRelay({ registries: [host], actions: ["pull", "push"], insecure: true, requestLimit: 1000 });
+    relay = createRegistryRelay({
+      registries: [host],
+      actions: ["pull", "push"],
+      insecure: true,
+      requestLimit: 1000,
+      allowNoOrigin: true,
+    });
     base = `http://relay.example.com/registry/${host}/v2/`;
   });
   afterAll(() => {

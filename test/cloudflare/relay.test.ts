@@ -300,14 +300,14 @@ describe("headers", () => {
     const response = await ask(`registry.example.com/v2/a/blobs/${D}`);
     expect(response.status).toBe(206);
     expect(Object.fromEntries(response.headers)).toEqual({
-      "content-type": "text/html",
+      "content-type": "application/octet-stream",
       "content-length": "1",
       "content-range": "bytes 5-5/6",
       "docker-content-digest": D,
       "oci-chunk-min-length": "5",
       "retry-after": "3",
       etag: '"e"',
-      vary: "Origin",
+      vary: "Origin, Sec-Fetch-Site",
       // A blob that is opened as a page can do nothing.
       "content-security-policy": "default-src 'none'; sandbox",
       "x-content-type-options": "nosniff",
@@ -344,6 +344,18 @@ describe("headers", () => {
   it.each([
     "https://evil.example.com/v2/a/blobs/uploads/id",
     "https://registry.example.com:8443/v2/a/blobs/uploads/id",
+    "https://user:password@registry.example.com/v2/a/blobs/uploads/id",
+    "https://registry.example.com@evil.example.com/v2/a/blobs/uploads/id",
+    "https://registry.example.com.evil.example.com/v2/a/blobs/uploads/id",
+    "https://registry.example.com./v2/a/blobs/uploads/id",
+    "ftp://registry.example.com/v2/a/blobs/uploads/id",
+    "http://registry.example.com:8080/v2/a/blobs/uploads/id",
+    "https://127.0.0.1/v2/a/blobs/uploads/id",
+    "https://[::ffff:7f00:1]/v2/a/blobs/uploads/id",
+    "//10.0.0.1/v2/a/blobs/uploads/id",
+    "\\\\10.0.0.1\\v2\\a\\blobs\\uploads\\id",
+    "/v2/a/blobs/uploads/id%0d%0aset-cookie:x=y",
+    "javascript:alert(1)",
     "http://169.254.169.254/latest/meta-data/",
     "/admin",
     "/v2/a/blobs/uploads/..%2f..%2fadmin",
@@ -391,7 +403,7 @@ describe("pages of other origins", () => {
     const response = await ask("registry.example.com/v2/", { headers: { origin: "https://page.example.com" } });
     expect(response.headers.get("access-control-allow-origin")).toBe("https://page.example.com");
     expect(response.headers.get("access-control-allow-credentials")).toBeNull();
-    expect(response.headers.get("vary")).toBe("Origin");
+    expect(response.headers.get("vary")).toBe("Origin, Sec-Fetch-Site");
     expect(response.headers.get("access-control-expose-headers")?.split(", ")).toEqual(
       expect.arrayContaining(
         [
@@ -447,10 +459,121 @@ describe("pages of other origins", () => {
     },
   );
 
-  it("are not needed: pages of the relay's own origin and others than pages may ask", async () => {
+  it("are not needed: pages of the relay's own origin may ask, which need not name it to read", async () => {
+    const { ask } = relayTo({ [REGISTRY]: ok }, { allowNoOrigin: false });
+    for (const headers of [{ origin: new URL(RELAY).origin }, { "sec-fetch-site": "same-origin" }]) {
+      const response = await ask("registry.example.com/v2/", { headers });
+      expect([response.status, response.headers.get("access-control-allow-origin")]).toEqual([200, null]);
+    }
+  });
+});
+
+describe("callers that name no origin", () => {
+  it.each<readonly [string, Record<string, string>]>([
+    ["programs that are no pages", {}],
+    ["somebody who types the address", { "sec-fetch-site": "none" }],
+    ["pages of another site that show an image", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }],
+    ["pages of another host of the same site", { "sec-fetch-site": "same-site" }],
+    ["what is no word of that header", { "sec-fetch-site": "same-origin, same-origin" }],
+    ["a referrer that says so", { referer: `${RELAY}/` }],
+    ["a host that says so", { host: "relay.example.com", "x-forwarded-host": "relay.example.com" }],
+  ])("are refused: %s", async (_who, headers) => {
+    const { ask, sent } = relayTo({ [REGISTRY]: ok }, { allowNoOrigin: undefined, origins: "*", actions: ["push"] });
+    for (const path of ["registry.example.com/v2/", "registry.example.com/token?realm=x", "evil.example.com/v2/"]) {
+      for (const method of ["GET", "HEAD", "POST", "OPTIONS"]) {
+        const response = await ask(path, { headers, method });
+        expect([method, response.status]).toEqual([method, 403]);
+        expect(response.headers.get("content-type")).toBe("application/json");
+      }
+    }
+    expect(await codeOf(await ask("registry.example.com/v2/", { headers }))).toBe("403 DENIED");
+    expect(sent).toEqual([]);
+  });
+
+  it("are not taken for pages of the relay's own origin where they name another one", async () => {
     const { ask } = relayTo({ [REGISTRY]: ok });
+    const headers = { "sec-fetch-site": "same-origin", origin: "https://evil.example.com" };
+    expect(await codeOf(await ask("registry.example.com/v2/", { headers }))).toBe("403 DENIED");
+  });
+
+  it("may be let in, all of them or by a token", async () => {
+    const { ask } = relayTo({ [REGISTRY]: ok }, { allowNoOrigin: true });
     expect((await ask("registry.example.com/v2/")).status).toBe(200);
-    expect((await ask("registry.example.com/v2/", { headers: { origin: new URL(RELAY).origin } })).status).toBe(200);
+    const guarded = relayTo(
+      { [REGISTRY]: ok },
+      { allowNoOrigin: async ({ headers }) => headers.get("x-relay-token") === "secret" },
+    );
+    const get = (headers: Record<string, string>) => guarded.ask("registry.example.com/v2/", { headers });
+    expect((await get({ "x-relay-token": "secret" })).status).toBe(200);
+    expect((await get({ "x-relay-token": "wrong" })).status).toBe(403);
+    expect((await get({})).status).toBe(403);
+    // A token is no way in for pages.
+    expect((await get({ "x-relay-token": "secret", origin: "https://evil.example.com" })).status).toBe(403);
+    expect(guarded.sent.map(({ headers }) => headers.get("x-relay-token"))).toEqual([null]);
+  });
+
+  it("are refused where the judge of them fails", async () => {
+    const judge = (): boolean => {
+      throw new Error("a secret of the operator");
+    };
+    const { ask, sent } = relayTo({ [REGISTRY]: ok }, { allowNoOrigin: judge });
+    const response = await ask("registry.example.com/v2/");
+    expect([response.status, sent.length]).toEqual([500, 0]);
+    expect(await response.text()).not.toContain("secret");
+  });
+});
+
+describe("every answer of a relay", () => {
+  const INERT = ["default-src 'none'; sandbox", "nosniff"];
+  const hostile: Server = ({ method }) =>
+    new Response(method === "HEAD" ? null : "<script>alert(1)</script>", {
+      headers: {
+        "content-type": "text/html",
+        "content-security-policy": "script-src *",
+        "x-content-type-options": "none",
+      },
+    });
+  it.each<readonly [string, string, RequestInit]>([
+    ["a manifest", "registry.example.com/v2/a/manifests/1", {}],
+    ["its headers", "registry.example.com/v2/a/manifests/1", { method: "HEAD" }],
+    ["an upload", "registry.example.com/v2/a/blobs/uploads/", { method: "POST" }],
+    ["an error of its own", "evil.example.com/v2/", {}],
+    ["what is not there", "registry.example.com/other", {}],
+    ["a method that is not allowed", `registry.example.com/v2/a/blobs/${D}`, { method: "DELETE" }],
+    ["a page that is not allowed", "registry.example.com/v2/", { headers: { origin: "https://evil.example.com" } }],
+    [
+      "a preflight",
+      "registry.example.com/v2/",
+      {
+        method: "OPTIONS",
+        headers: { origin: "https://page.example.com", "access-control-request-method": "GET" },
+      },
+    ],
+  ])("can be no page: %s", async (_what, path, init) => {
+    const { ask } = relayTo(
+      { [REGISTRY]: hostile },
+      { actions: ["pull", "push"], origins: ["https://page.example.com"] },
+    );
+    const { headers } = await ask(path, init);
+    expect([headers.get("content-security-policy"), headers.get("x-content-type-options")]).toEqual(INERT);
+    expect(headers.get("content-type") ?? "none").toMatch(/^(?:none|application\/(?:json|octet-stream))$/);
+  });
+
+  it.each([
+    ["application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.manifest.v1+json"],
+    ["application/vnd.docker.distribution.manifest.list.v2+json", undefined],
+    ["application/json; charset=utf-8", "application/json"],
+    ["Application/JSON", "application/json"],
+    ["text/html; charset=utf-8", "application/octet-stream"],
+    ["image/svg+xml", "application/octet-stream"],
+    ["application/xhtml+xml", "application/octet-stream"],
+    ["application/json, text/html", "application/octet-stream"],
+    ["multipart/x-mixed-replace;boundary=x", "application/octet-stream"],
+    ["", "application/octet-stream"],
+  ])("has a type from a closed list: %j", async (type, expected) => {
+    const { ask } = relayTo({ [REGISTRY]: () => new Response("{}", { headers: { "content-type": type } }) });
+    const response = await ask("registry.example.com/v2/a/manifests/1");
+    expect(response.headers.get("content-type")).toBe(expected ?? type);
   });
 });
 
@@ -489,6 +612,24 @@ describe("redirects", () => {
     });
     expect(await (await ask(blob, { headers: { authorization: "Bearer secret" } })).text()).toBe("end");
     expect(sent.map(({ headers }) => headers.get("authorization"))).toEqual(["Bearer secret", null, null]);
+  });
+
+  it.each([
+    ["to a private address", "https://10.0.0.1/"],
+    ["to where credentials are", "https://169.254.169.254/latest/meta-data/"],
+    ["to plain http", "http://cdn.example.net/"],
+    ["back to the registry on another port", "https://registry.example.com:8443/"],
+    ["to a name and password", "https://user:password@cdn2.example.net/"],
+  ])("are judged at each step, not only the first: %s", async (_what, end) => {
+    const { ask, sent } = relayTo({
+      [REGISTRY]: leads("https://cdn.example.net/one"),
+      "https://cdn.example.net": leads(end, 302),
+    });
+    expect(await codeOf(await ask(blob, { headers: { authorization: "Bearer secret" } }))).toBe("403 DENIED");
+    expect(sent.map(({ url, headers }) => [url, headers.get("authorization")])).toEqual([
+      [`${REGISTRY}/v2/a/blobs/${D}`, "Bearer secret"],
+      ["https://cdn.example.net/one", null],
+    ]);
   });
 
   it("are bounded", async () => {
@@ -691,6 +832,73 @@ describe("tokens", () => {
     expect(sent.filter(({ url }) => url !== `${REGISTRY}/v2/`)).toEqual([]);
   });
 
+  it.each([
+    "https://localhost/token",
+    "https://127.0.0.1/token",
+    "https://2130706433/token",
+    "https://0x7f.1/token",
+    "https://0177.0.0.1/token",
+    "https://127.0.0.1./token",
+    "https://10.0.0.1/token",
+    "https://100.64.0.1/token",
+    "https://172.16.0.1/token",
+    "https://192.168.1.1/token",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://metadata.google.internal/computeMetadata/v1/",
+    "https://[::1]/token",
+    "https://[::ffff:10.0.0.1]/token",
+    "https://[fe80::1]/token",
+    "https://[fd00:ec2::254]/token",
+    "https://router.lan/token",
+    "https://intranet/token",
+    "https://auth.example.net:8443/token",
+    "https://auth.example.net:22/token",
+    "https://registry.example.com:8443/token",
+    "http://registry.example.com/token",
+    "http://127.0.0.1/token",
+    "ftp://auth.example.net/token",
+    "file:///etc/passwd",
+    "javascript:alert(1)",
+    "https://user@auth.example.net/token",
+    "https://registry.example.com@evil.example.com/token",
+    "//auth.example.net/token",
+    "/token",
+    "token",
+  ])("are not asked for there, even if the registry says so: %s", async (address) => {
+    const { ask, sent } = relayTo({ [REGISTRY]: challenge(address) }, { insecure: true });
+    // Named just now or long since: neither makes it a place that a registry may name.
+    const token = `registry.example.com/token?realm=${encodeURIComponent(address)}`;
+    const headers = { authorization: "Basic c2VjcmV0" };
+    expect(await codeOf(await ask(token, { headers }))).toBe("403 DENIED");
+    const refused = await ask("registry.example.com/v2/");
+    const [, own = ""] = /realm="([^"]+)",service/.exec(refused.headers.get("www-authenticate") ?? "") ?? [];
+    expect(own.startsWith(`${RELAY}/registry.example.com/token?realm=`)).toBe(true);
+    expect(await codeOf(await ask(own, { headers }))).toBe("403 DENIED");
+    expect(await codeOf(await ask(own, { headers, method: "POST", body: new URLSearchParams({ a: "b" }) }))).toBe(
+      "403 DENIED",
+    );
+    for (const { url, headers: told } of sent)
+      expect([url, told.get("authorization")]).toEqual([`${REGISTRY}/v2/`, null]);
+  });
+
+  it.each([
+    ["the registry's own origin", "https://registry.internal:5000", "https://registry.internal:5000", [], 200],
+    ["a host that is named", "https://auth.internal:8443", REGISTRY, ["auth.internal:8443"], 200],
+    ["another port of it", "https://auth.internal:8444", REGISTRY, ["auth.internal:8443"], 403],
+    ["another port of loopback, as the registry", "http://127.0.0.1:5001", "http://127.0.0.1:5000", [], 200],
+    ["loopback, as the registry, by https", "https://127.0.0.1:5001", "http://127.0.0.1:5000", [], 403],
+    ["the network, unlike the registry", "http://10.0.0.1:5001", "http://127.0.0.1:5000", [], 403],
+    ["loopback, unlike the registry", "http://127.0.0.1:5001", "https://registry.internal:5000", [], 403],
+  ] as const)("may be asked for where the operator says so: %s", async (_what, at, registry, redirectHosts, status) => {
+    const name = new URL(registry).host;
+    const { ask } = relayTo(
+      { [at]: service, [registry]: (sent) => (sent.url.includes("/token") ? service : challenge(`${at}/token`))(sent) },
+      { registries: [name], redirectHosts, insecure: true },
+    );
+    const token = await ask(`${name}/token?realm=${encodeURIComponent(`${at}/token`)}`);
+    expect(token.status).toBe(status);
+  });
+
   it("are not asked for by http, even if the registry says so", async () => {
     const { ask, sent } = relayTo({ [REGISTRY]: challenge("http://auth.example.net/token") });
     await ask("registry.example.com/v2/");
@@ -862,6 +1070,7 @@ describe("a registry that does not answer", () => {
     };
     const relay = createRegistryRelay({
       registries: ["docker.io"],
+      allowNoOrigin: true,
       timeout: 1234,
       timers,
       fetch: (_url, init) =>
@@ -879,6 +1088,7 @@ describe("a registry that does not answer", () => {
     let aborted: unknown;
     const relay = createRegistryRelay({
       registries: ["docker.io"],
+      allowNoOrigin: true,
       fetch: (_url, init) =>
         new Promise((_resolve, reject) => {
           init?.signal?.addEventListener("abort", () => {

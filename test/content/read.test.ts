@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { writeArchive } from "../../src/archive/index.ts";
+import { chunksOf, concatBytes, type ReadRange, toBlob, toReadableStream } from "../../src/bytes.ts";
 import {
   type ContentStore,
   createMemoryContentStore,
@@ -10,8 +12,9 @@ import {
   withReferences,
   writeBlob,
 } from "../../src/content/index.ts";
-import { pureHasher } from "../../src/hash/index.ts";
+import { digestOf, pureHasher } from "../../src/hash/index.ts";
 import type { Digest } from "../../src/oci/digest.ts";
+import { sampleImage } from "../support/sample-image.ts";
 import { bytesOf, corruptStore, readUntilError } from "./support.ts";
 
 const TEXT = bytesOf("forty bytes of content, not one bit less.");
@@ -82,6 +85,105 @@ describe("readBlob", () => {
       for await (const _ of readBlob(store, info, { signal: controller.signal })) controller.abort(reason);
     })();
     await expect(read).rejects.toBe(reason);
+  });
+});
+
+describe("the last bytes of a blob", () => {
+  /** A store of one blob in pieces, which fills one array again and again where the reader lets it. */
+  function piecewise(bytes: Uint8Array, piece: number): ContentStore {
+    const { store } = corruptStore();
+    return Object.assign(store, {
+      async *open(_digest: Digest, range?: ReadRange) {
+        const one = new Uint8Array(piece);
+        for (let at = 0; at < bytes.byteLength; at += piece) {
+          const part = bytes.subarray(at, at + piece);
+          if (range?.reuse) one.set(part);
+          yield range?.reuse ? one.subarray(0, part.byteLength) : part.slice();
+        }
+        one.fill(0);
+      },
+    });
+  }
+  const bytes = Uint8Array.from({ length: 200_000 }, (_, index) => (index * 7) % 251);
+  const digest = digestOf(bytes);
+
+  for (const piece of [1000, 65_536, 70_000, 100_000, 200_000, 300_000]) {
+    for (const size of [bytes.byteLength, undefined]) {
+      for (const reuse of [false, true]) {
+        const how = `in pieces of ${piece}, ${size === undefined ? "of unknown size" : "of known size"}${reuse ? ", in one array" : ""}`;
+        it(`come after the check, and are right: ${how}`, async () => {
+          const chunks: Uint8Array[] = [];
+          for await (const chunk of readBlob(piecewise(bytes, piece), { digest, size }, { reuse })) {
+            chunks.push(chunk.slice());
+          }
+          expect(digestOf(concatBytes(chunks))).toBe(digest);
+          // Whichever byte is wrong, whoever counts bytes does not get them all.
+          for (const at of [0, 99_999, 199_999]) {
+            const damaged = bytes.slice();
+            damaged[at] = (damaged[at] ?? 0) ^ 1;
+            const read = await readUntilError(readBlob(piecewise(damaged, piece), { digest, size }, { reuse }));
+            expect(read).toMatchObject({ error: { code: "DIGEST_MISMATCH" } });
+            expect(read.bytes).toBeLessThan(bytes.byteLength);
+          }
+        });
+      }
+    }
+  }
+
+  it("do not come of a blob that goes on, nor of one that is empty and should not be", async () => {
+    const longer = concatBytes([bytes, new Uint8Array(1)]);
+    const { bytes: count, error } = await readUntilError(
+      readBlob(piecewise(longer, 100_000), { digest, size: 200_000 }),
+    );
+    expect(error).toMatchObject({ code: "SIZE_MISMATCH", message: expect.stringContaining("longer than its 200000") });
+    expect(count).toBeLessThan(200_000);
+    const empty = await readUntilError(readBlob(piecewise(new Uint8Array(), 10), { digest }));
+    expect(empty).toMatchObject({ bytes: 0, error: { code: "DIGEST_MISMATCH" } });
+    const none = digestOf(new Uint8Array());
+    expect(await readUntilError(readBlob(piecewise(new Uint8Array(), 10), { digest: none, size: 0 }))).toEqual({
+      bytes: 0,
+      error: undefined,
+    });
+  });
+
+  it("do not come of a source that is verified where it lies", async () => {
+    const store = withReferences(createMemoryContentStore());
+    const damaged = bytes.slice();
+    damaged[5] = 255;
+    store.adopt(digest, {
+      size: bytes.byteLength,
+      open: () => piecewise(damaged, 65_536).open(digest, { reuse: true }),
+    });
+    for (const chunks of [
+      readBlob(store, { digest }),
+      readBlob(store, { digest, size: 200_000 }),
+      store.open(digest),
+    ]) {
+      const { bytes: count, error } = await readUntilError(chunks);
+      expect(error).toMatchObject({ code: "DIGEST_MISMATCH" });
+      expect(count).toBeLessThan(bytes.byteLength);
+    }
+  });
+
+  it("do not come by way of streams, blobs and archives", async () => {
+    const content = createMemoryContentStore();
+    const { store, corrupt } = corruptStore(content);
+    const { content: layers, descriptor, ...image } = await sampleImage(store, { layers: [{ "etc/a": "a\n" }] });
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    const whole = await readBlobBytes(content, layer);
+    const broken = whole.slice();
+    broken[20] = (broken[20] ?? 0) ^ 1;
+    const good = await readUntilError(writeArchive({ content: layers, descriptor, names: [] }));
+    corrupt(layer.digest, broken);
+    const stream = await readUntilError(chunksOf(toReadableStream(readBlob(store, layer))));
+    expect(stream).toMatchObject({ error: { code: "DIGEST_MISMATCH" } });
+    expect(stream.bytes).toBeLessThan(layer.size);
+    await expect(toBlob(readBlob(store, layer))).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+    const archive = await readUntilError(writeArchive({ content: layers, descriptor, names: [] }));
+    expect(good.error).toBeUndefined();
+    expect(archive).toMatchObject({ error: { code: "DIGEST_MISMATCH" } });
+    expect(archive.bytes).toBeLessThan(good.bytes);
   });
 });
 

@@ -162,6 +162,56 @@ describe("the Worker", () => {
     expect(await refusal(behind)).toEqual([416, "SIZE_INVALID"]);
   });
 
+  it("gives no answer that a browser could take for a page", async () => {
+    const { digest } = (await (await fetch(`${worker.origin}/images/demo/site:1`)).json()) as { digest: string };
+    const none = `sha256:${"0".repeat(64)}`;
+    const types = new Map<string, string | null>();
+    for (const path of [
+      "/",
+      "/v2",
+      "/v2/",
+      "/v2/demo/site/manifests/1",
+      `/v2/demo/site/manifests/${digest}`,
+      `/v2/demo/site/manifests/${none}`,
+      `/v2/demo/site/blobs/${digest}`,
+      `/v2/demo/site/blobs/${none}`,
+      "/v2/demo/site/tags/list",
+      "/v2/%E0%A4%A/tags/list",
+      "/v2/%3Cscript%3E/manifests/1",
+      "/images",
+      "/images/demo/site:1",
+      "/images/demo/absent:1",
+      "/images/demo/site:1/archive",
+      "/images/demo/site:1/archive?format=%3Cscript%3E",
+      "/registry/docker.io/v2/",
+    ]) {
+      for (const method of ["GET", "HEAD", "POST", "DELETE", "OPTIONS"]) {
+        const range = method === "GET" && path.includes("/blobs/") ? { range: "bytes=0-1" } : {};
+        const response = await fetch(worker.origin + path, { method, headers: range, redirect: "manual" });
+        const { headers } = response;
+        await response.arrayBuffer();
+        expect([method, path, headers.get("content-security-policy"), headers.get("x-content-type-options")]).toEqual([
+          method,
+          path,
+          "default-src 'none'; sandbox",
+          "nosniff",
+        ]);
+        if (method === "GET") types.set(`${response.status} ${path}`, headers.get("content-type"));
+      }
+    }
+    expect(new Set(types.values())).toEqual(
+      new Set([
+        null,
+        "application/json",
+        "application/octet-stream",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/x-tar",
+      ]),
+    );
+    // What has no body has no type.
+    expect([...types].filter(([, type]) => type === null).map(([answer]) => answer)).toEqual(["301 /v2"]);
+  });
+
   it("lists tags a page at a time", async () => {
     const list = async (query: string) => {
       const response = await fetch(`${worker.origin}/v2/demo/site/tags/list${query}`);

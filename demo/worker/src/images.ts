@@ -2,7 +2,7 @@ import { type ArchiveFormat, type Image, readBlobBytes, toReadableStream, writeA
 import type { R2Store } from "slipway/cloudflare";
 import { formatReference, parseReference } from "slipway/oci";
 import { collectAll } from "./garbage.ts";
-import { HttpError, json } from "./http.ts";
+import { HttpError, json, sized } from "./http.ts";
 
 /** Every image, with what it points to. */
 export async function listImages({ images }: R2Store): Promise<Response> {
@@ -26,11 +26,16 @@ export async function sendArchive(store: R2Store, name: string, query: URLSearch
     throw new HttpError(400, "INVALID_OPTION", `Cannot write ${JSON.stringify(format)}: format is docker, oci or both`);
   }
   const { target, name: full } = await imageOf(store, name);
-  const archive = writeArchive({ content: store.content, descriptor: target, names: [full] }, { format });
+  let size = 0;
+  const onSize = (bytes: number): void => {
+    size = bytes;
+  };
+  const archive = writeArchive({ content: store.content, descriptor: target, names: [full] }, { format, onSize });
   // What cannot be written at all is told now, while there can be another answer.
   const first = await archive.next();
   const { path, tag = "latest" } = parseReference(full);
-  return new Response(toReadableStream(withFirst(first, archive)), {
+  // With its size, so that an archive that cannot be written to its end is not taken for one: Workers end a body without one properly.
+  return sized(toReadableStream(withFirst(first, archive)), size, {
     headers: {
       "content-type": "application/x-tar",
       "content-disposition": `attachment; filename="${path.split("/").at(-1)}-${tag}.tar"`,

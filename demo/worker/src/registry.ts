@@ -1,6 +1,18 @@
-import { type Descriptor, type Digest, isSlipwayError, readBlob, readBlobBytes, toReadableStream } from "slipway";
+import { isSlipwayError, readBlob, readBlobBytes, toReadableStream } from "slipway";
 import type { R2Store } from "slipway/cloudflare";
-import { isDigest, parseReference, repositoryName } from "slipway/oci";
+import {
+  type Digest,
+  DOCUMENT_LIMIT,
+  detectDocument,
+  isDigest,
+  isIndex,
+  isManifest,
+  OCI_TYPES,
+  parseIndex,
+  parseManifest,
+  parseReference,
+  repositoryName,
+} from "slipway/oci";
 import { HttpError, json, mustBe, sized } from "./http.ts";
 import { imageOf, normalised } from "./images.ts";
 
@@ -24,30 +36,45 @@ export async function registry(request: Request, store: R2Store, path: string): 
 async function sendManifest(store: R2Store, name: string, reference: string): Promise<Response> {
   const found = await found404("MANIFEST_UNKNOWN", async () => {
     const target = isDigest(reference) ? { digest: reference } : (await imageOf(store, `${name}:${reference}`)).target;
-    return { target, bytes: await readBlobBytes(store.content, target) };
+    const { size } = await store.content.info(target.digest);
+    if (size > DOCUMENT_LIMIT) throw noManifest(target.digest);
+    return { target, bytes: await readBlobBytes(store.content, { size, ...target }) };
   });
   const { target, bytes } = found;
   return sized(toReadableStream(bytes), bytes.byteLength, {
     headers: {
       ...API_VERSION,
-      "content-type": mediaTypeOf(target, bytes),
+      "content-type": manifestType(target, bytes),
       "docker-content-digest": target.digest,
       etag: `"${target.digest}"`,
     },
   });
 }
 
-/** Of a document that was asked for by digest only the document itself says it. */
-function mediaTypeOf(target: { readonly digest: Digest; readonly mediaType?: string }, bytes: Uint8Array): string {
-  if (target.mediaType !== undefined) return target.mediaType;
+/**
+ * The media type of a manifest or index: what it says of itself, or else what it has the fields of. Any blob can be asked for by its
+ * digest, and what a layer says of itself is its author's whim.
+ * @param target what names it by a tag says its type too, and must not say another one
+ * @throws HttpError 404 for all else
+ */
+function manifestType(target: { readonly digest: Digest; readonly mediaType?: string }, bytes: Uint8Array): string {
   try {
-    const document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as Partial<Descriptor>;
-    if (typeof document.mediaType === "string") return document.mediaType;
-  } catch {
-    // A layer or something else that is no document.
+    const what = `manifest ${target.digest}`;
+    const [parse, isKind, usual] =
+      detectDocument(bytes, what) === "index"
+        ? [parseIndex, isIndex, OCI_TYPES.index]
+        : [parseManifest, isManifest, OCI_TYPES.manifest];
+    const type = parse(bytes, what, target.mediaType).mediaType ?? target.mediaType ?? usual;
+    if (isKind(type)) return type;
+  } catch (error) {
+    // A layer, a config or something else.
+    if (!isSlipwayError(error)) throw error;
   }
-  throw new HttpError(404, "MANIFEST_UNKNOWN", `Cannot find manifest ${target.digest}: that blob is no manifest`);
+  throw noManifest(target.digest);
 }
+
+const noManifest = (digest: Digest): HttpError =>
+  new HttpError(404, "MANIFEST_UNKNOWN", `Cannot find manifest ${digest}: that blob is no manifest`);
 
 async function sendBlob(request: Request, { content }: R2Store, digest: string): Promise<Response> {
   if (!isDigest(digest)) {
@@ -63,10 +90,11 @@ async function sendBlob(request: Request, { content }: R2Store, digest: string):
   };
   const range = rangeOf(request.headers.get("range"), size);
   if (range === undefined) {
-    // A blob that is not what its digest says ends in an error before its end.
+    // A blob that is not what its digest says breaks off before its last bytes: nobody takes it for complete.
     return sized(toReadableStream(readBlob(content, { digest, size })), size, { headers });
   }
   const { offset, length } = range;
+  // Of a part nobody can tell here whether it is right: who puts parts together checks the digest of the whole.
   return sized(toReadableStream(content.open(digest, range)), length, {
     status: 206,
     headers: { ...headers, "content-range": `bytes ${offset}-${offset + length - 1}/${size}` },

@@ -1,4 +1,4 @@
-import { openR2 } from "slipway/cloudflare";
+import { apiResponse, openR2 } from "slipway/cloudflare";
 import { errorOf, HttpError, mustBe, withoutBody } from "./http.ts";
 import { deleteImage, listImages, sendArchive, showImage } from "./images.ts";
 import { postImage } from "./post-image.ts";
@@ -17,7 +17,7 @@ export async function respond(request: Request, env: Env): Promise<Response> {
     if (known.status === 500) console.error(error);
     response = known.toResponse();
   }
-  return request.method === "HEAD" ? withoutBody(response) : response;
+  return apiResponse(request.method === "HEAD" ? withoutBody(response) : response);
 }
 
 async function route(request: Request, env: Env): Promise<Response> {

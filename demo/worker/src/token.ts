@@ -19,7 +19,7 @@ export async function mustMayWrite(request: Request, { WRITE_TOKEN }: Env): Prom
 }
 
 /** Takes the same time wherever the two differ: their hashes are compared, and all of them. */
-async function isEqual(a: string, b: string): Promise<boolean> {
+export async function isEqual(a: string, b: string): Promise<boolean> {
   const [left, right] = await Promise.all([a, b].map(hash));
   if (left === undefined || right === undefined) return false;
   let difference = 0;

@@ -7,13 +7,28 @@ export type AllowedOrigins = readonly string[] | "*";
 /** Seconds for which a browser need not ask again; the longest that any of them keeps. */
 const MAX_AGE = 86_400;
 
+/** Which callers that name no origin may use the relay. */
+export type AllowNoOrigin = boolean | ((request: Request) => boolean | Promise<boolean>);
+
 /**
- * The origin that an answer must name, or undefined where the request came from no page or one of the same origin.
- * @throws RelayError 403 for pages of origins that are not allowed
+ * The origin that an answer must name, or undefined where the request names none or the relay's own.
+ *
+ * Browsers leave the origin out where a page only reads from its own one, and then say so; but also where another page shows an image
+ * or leads to an address, for which nobody asked that page's origin.
+ * @throws RelayError 403 for pages of origins that are not allowed, and for callers that name none and are not allowed either
  */
-export function allowedOrigin(request: Request, allowed: AllowedOrigins): string | undefined {
+export async function allowedOrigin(
+  request: Request,
+  allowed: AllowedOrigins,
+  allowNoOrigin: AllowNoOrigin,
+): Promise<string | undefined> {
   const origin = request.headers.get("origin");
-  if (origin === null || origin === new URL(request.url).origin) return undefined;
+  if (origin === null) {
+    if (request.headers.get("sec-fetch-site") === "same-origin") return undefined;
+    if (typeof allowNoOrigin === "boolean" ? allowNoOrigin : await allowNoOrigin(request)) return undefined;
+    throw denied("Cannot relay for a caller that names no origin: this relay is for pages");
+  }
+  if (origin === new URL(request.url).origin) return undefined;
   if (allowed === "*" || (origin !== "null" && allowed.includes(origin))) return origin;
   throw denied(`Cannot relay for pages of ${origin}: it is not among the origins that this relay allows`);
 }
@@ -37,7 +52,7 @@ export function preflightResponse(methods: readonly string[]): Response {
 
 /** Adds what lets a page of that origin read the answer. Credentials of the browser (cookies) are never among what is allowed. */
 export function allowReading(response: Response, origin: string | undefined): Response {
-  response.headers.append("vary", "Origin");
+  response.headers.append("vary", "Origin, Sec-Fetch-Site");
   if (origin === undefined) return response;
   response.headers.set("access-control-allow-origin", origin);
   response.headers.set("access-control-expose-headers", EXPOSED_HEADERS.join(", "));

@@ -66,11 +66,7 @@ export interface AddressMapping {
 
 /** The headers of an answer as they come back. The length is not among them; without a mapping, addresses are not either. */
 export function responseHeaders(from: Headers, mapping: AddressMapping | undefined): Headers {
-  const headers = new Headers({
-    // What a registry has must never become a page with the rights of the relay's origin.
-    "content-security-policy": "default-src 'none'; sandbox",
-    "x-content-type-options": "nosniff",
-  });
+  const headers = new Headers();
   for (const [name, value] of from) {
     if (RESPONSE_HEADERS.includes(name) || isSpecHeader(name)) headers.set(name, value);
   }

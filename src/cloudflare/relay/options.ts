@@ -15,6 +15,12 @@ export interface RegistryRelayOptions {
   readonly repositories?: ((repository: string, registry: string) => boolean) | undefined;
   /** Origins whose pages may use the relay, besides its own; `"*"` stands for all. Default none. */
   readonly origins?: readonly string[] | "*" | undefined;
+  /**
+   * Whether callers that name no origin may use the relay, as programs do that are no pages: all of them, or those for which a function
+   * says so, by a token of yours in a header. `Authorization` is the registry's. Pages of the relay's own origin need none where the
+   * browser says that they are (`Sec-Fetch-Site`). Default false.
+   */
+  readonly allowNoOrigin?: boolean | ((request: Request) => boolean | Promise<boolean>) | undefined;
   /** Bytes that a request's body may have, default 10 GiB. */
   readonly requestLimit?: number | undefined;
   /** Bytes that an answer's body may have, default 10 GiB. */
@@ -22,8 +28,8 @@ export interface RegistryRelayOptions {
   /** Milliseconds that a registry has to begin an answer once it has the whole request, default 60,000. */
   readonly timeout?: number | undefined;
   /**
-   * Hosts, with their port if it is not that of https, that registries may redirect reading of blobs to although they are no public
-   * ones. Public hosts always may be, by https and on its own port. Default none.
+   * Hosts, with their port if it is not that of https, that registries may redirect reading of blobs to, or have their token service at,
+   * although they are no public ones. Public hosts always may be, by https and on its own port. Default none.
    */
   readonly redirectHosts?: readonly string[] | undefined;
   /** Whether registries on loopback are talked to by plain http; for development. Default false. */

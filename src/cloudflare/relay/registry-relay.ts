@@ -1,10 +1,18 @@
 import { readAll } from "../../bytes.ts";
 import { isSlipwayError } from "../../errors.ts";
 import { hostTimers } from "../../registry/timers.ts";
+import { apiResponse } from "../api-response.ts";
 import { answered, mustLeadOn } from "./answer.ts";
 import { lengthOf, passBody } from "./bodies.ts";
 import { bearerRealm } from "./challenge.ts";
-import { type AllowedOrigins, allowedOrigin, allowReading, isPreflight, preflightResponse } from "./cors.ts";
+import {
+  type AllowedOrigins,
+  type AllowNoOrigin,
+  allowedOrigin,
+  allowReading,
+  isPreflight,
+  preflightResponse,
+} from "./cors.ts";
 import { type AddressMapping, requestHeaders, responseHeaders } from "./headers.ts";
 import { checkedNumber, checkedPrefix, checkedRegistry, type RegistryRelayOptions } from "./options.ts";
 import { badGateway, denied, notFound, RelayError } from "./relay-error.ts";
@@ -35,12 +43,15 @@ const ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
  *
  * `PREFIX/REGISTRY/v2/…` is the API of a registry, and nothing else of it: exactly the ends of the distribution specification that
  * `actions` need. Bodies stream both ways. Addresses in answers (`Location`, `Link`, a token service's) lead through the relay; token
- * services are those that the registry itself names. Redirects to a storage are followed here, to public hosts only. The relay has no
- * credentials of its own and keeps none: `Authorization` goes on to the registry and its token service, and nowhere else. Cookies,
- * origin and referrer stay behind.
+ * services are those that the registry itself names. Redirects to a storage are followed here; they and token services may be at public
+ * hosts only, by https. The relay has no credentials of its own and keeps none: `Authorization` goes on to the registry and its token
+ * service, and nowhere else. Cookies, origin and referrer stay behind.
  *
- * Whether a public name leads to a private address is not checked: Workers cannot reach such; elsewhere give a `fetch` that refuses
- * them.
+ * Only pages may use it: those of its own origin and of `origins`. Callers that name no origin are refused, unless `allowNoOrigin` says
+ * otherwise. The relay's own origin is the one in the request's address: a server of yours must answer to its own names only.
+ *
+ * Hosts are judged by what is written. Whether a public name (`127.0.0.1.nip.io`) leads to a private address cannot be known here:
+ * Workers cannot reach such; elsewhere give a `fetch` that refuses them.
  *
  * @example
  * ```ts
@@ -61,6 +72,7 @@ class Relay implements RegistryRelay {
   readonly #actions: readonly RelayAction[];
   readonly #repositories: (repository: string, registry: string) => boolean;
   readonly #origins: AllowedOrigins;
+  readonly #allowNoOrigin: AllowNoOrigin;
   readonly #requestLimit: number;
   readonly #responseLimit: number;
   readonly #upstream: Upstream;
@@ -73,6 +85,7 @@ class Relay implements RegistryRelay {
     this.#actions = options.actions ?? ["pull"];
     this.#repositories = options.repositories ?? (() => true);
     this.#origins = options.origins ?? [];
+    this.#allowNoOrigin = options.allowNoOrigin ?? false;
     this.#requestLimit = checkedNumber("requestLimit", options.requestLimit ?? 10 * GIBIBYTE);
     this.#responseLimit = checkedNumber("responseLimit", options.responseLimit ?? 10 * GIBIBYTE);
     this.#upstream = new Upstream({
@@ -90,12 +103,14 @@ class Relay implements RegistryRelay {
     const { pathname } = new URL(request.url);
     if (!pathname.startsWith(this.#prefix)) return undefined;
     let origin: string | undefined;
+    let response: Response;
     try {
-      origin = allowedOrigin(request, this.#origins);
-      return allowReading(await this.#answer(request, pathname.slice(this.#prefix.length)), origin);
+      origin = await allowedOrigin(request, this.#origins, this.#allowNoOrigin);
+      response = await this.#answer(request, pathname.slice(this.#prefix.length));
     } catch (error) {
-      return allowReading(errorOf(error, request).toResponse(), origin);
+      response = errorOf(error, request).toResponse();
     }
+    return allowReading(apiResponse(response), origin);
   }
 
   async #answer(request: Request, path: string): Promise<Response> {
@@ -206,8 +221,7 @@ class Relay implements RegistryRelay {
     return {
       api(address) {
         const url = address === "" ? undefined : parseUrl(address, asked);
-        // Registries behind a proxy often say http of themselves. Only the path is taken anyway.
-        if (url?.hostname !== origin.hostname || portOf(url, origin) !== origin.port) return undefined;
+        if (url === undefined || !isItself(url, origin)) return undefined;
         const route = parseApiPath(url.pathname);
         return route === undefined ? undefined : `${base}${route.path}${url.search}`;
       },
@@ -233,8 +247,13 @@ class Exchange {
   }
 }
 
-const portOf = ({ protocol, port }: URL, { protocol: other }: URL): string =>
-  protocol === "http:" && other === "https:" && port === "80" ? "" : port;
+/** Whether an address is one of the registry's own. Behind a proxy registries often say http of themselves; only the path is taken. */
+const isItself = ({ protocol, username, password, hostname, port }: URL, registry: URL): boolean =>
+  (protocol === "https:" || protocol === "http:") &&
+  username === "" &&
+  password === "" &&
+  hostname === registry.hostname &&
+  port === registry.port;
 
 /** @throws RelayError 405 */
 function mustBe({ method }: Request, allowed: readonly string[]): void {

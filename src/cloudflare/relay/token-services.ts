@@ -37,26 +37,21 @@ export class TokenServices {
   /**
    * The address of a token service, if it is one of that registry's.
    * @param scopes what a token is asked for: a registry may have another service for some of its repositories
-   * @throws RelayError 403 if the registry does not name it, or not by https
+   * @throws RelayError 403 if the registry does not name it, or it is no place that a registry may name
    */
   async find(registry: string, realm: string, scopes: readonly string[], signal: AbortSignal): Promise<URL> {
     const url = parseUrl(realm);
-    if (url === undefined || !(url.protocol === "https:" || this.#isLocal(registry, url))) {
-      throw denied(`Cannot ask a token service of ${registry}: its address is not https`);
-    }
-    if (url.username !== "" || url.password !== "")
-      throw denied("Cannot ask a token service: its address has credentials");
+    if (url === undefined) throw denied(`Cannot ask a token service of ${registry}: its address is none`);
+    const own = this.#upstream.originOf(registry);
+    // Where the registry itself is on loopback and talked to by http, its token service may be on another port of it.
+    const at = own.startsWith("http:") && isLoopback(url.hostname) && url.protocol === "http:" ? url.origin : own;
+    this.#upstream.mustBeAllowed(url, at, `ask for a token for ${registry} at`);
     if (this.#isKnown(registry, realm)) return url;
     for (const path of ["/v2/", ...pathsOf(scopes)]) {
       await this.#ask(registry, path, signal);
       if (this.#isKnown(registry, realm)) return url;
     }
     throw denied(`Cannot ask the token service ${url.origin}: ${registry} does not name it`);
-  }
-
-  /** Where the registry itself is on loopback and talked to by http, its token service may be as well. */
-  #isLocal(registry: string, { protocol, hostname }: URL): boolean {
-    return protocol === "http:" && isLoopback(hostname) && this.#upstream.originOf(registry).startsWith("http:");
   }
 
   #isKnown(registry: string, realm: string): boolean {

@@ -13,7 +13,7 @@ export interface UpstreamOptions {
   readonly fetch: typeof fetch;
   /** Registries on loopback are talked to by plain http. */
   readonly insecure: boolean;
-  /** Hosts, with their ports, that redirects may lead to although they are no public ones. */
+  /** Hosts, with their ports, that registries may name although they are no public ones. */
   readonly redirectHosts: readonly string[];
   /** Milliseconds that a server has to begin its answer. */
   readonly timeout: number;
@@ -106,7 +106,7 @@ export class Upstream {
       await response.body?.cancel();
       const next = parseUrl(location, url);
       if (next === undefined) throw badGateway(`Cannot relay: ${url.host} leads to what is no address`);
-      this.#mustBeAllowed(next, from);
+      this.mustBeAllowed(next, from.origin, `follow the redirect of ${from.host} to`);
       if (next.origin !== url.origin) {
         headers = new Headers(headers);
         headers.delete("authorization");
@@ -116,11 +116,16 @@ export class Upstream {
     throw badGateway(`Cannot relay: ${from.host} leads through more than ${REDIRECT_LIMIT} other addresses`);
   }
 
-  #mustBeAllowed(url: URL, from: URL): void {
-    const refuse = (reason: string): RelayError =>
-      denied(`Cannot follow the redirect of ${from.host} to ${url.protocol}//${url.host}: ${reason}`);
-    if (url.username !== "" || url.password !== "") throw refuse("it holds credentials");
-    if (url.origin === from.origin) return;
+  /**
+   * Judges an address that a registry names: it may be the registry's own, or that of a public host by https.
+   * @param own the registry's origin
+   * @param doing what cannot be done if it may not be, for messages: `follow a redirect to`
+   * @throws RelayError 403
+   */
+  mustBeAllowed(url: URL, own: string, doing: string): void {
+    const refuse = (reason: string): RelayError => denied(`Cannot ${doing} ${url.protocol}//${url.host}: ${reason}`);
+    if (url.username !== "" || url.password !== "") throw refuse("its address holds credentials");
+    if (url.origin === own) return;
     const { insecure, redirectHosts } = this.#options;
     if (redirectHosts.includes(url.host)) {
       if (url.protocol === "https:" || (url.protocol === "http:" && insecure && isLoopback(url.hostname))) return;

@@ -1,4 +1,5 @@
 import type { ReopenableSource } from "../../bytes.ts";
+import { withheldEnd } from "../../content/withheld-end.ts";
 import { SlipwayError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 
@@ -56,15 +57,9 @@ export class SourceCursor {
         const chunk = this.#rest ?? (await this.#next(iterator));
         if (reader !== this.#reader) return;
         this.#rest = chunk.byteLength > left ? chunk.subarray(left) : undefined;
-        let taken = chunk.subarray(0, left);
+        const taken = chunk.subarray(0, left);
         left -= taken.byteLength;
         this.#position += taken.byteLength;
-        if (this.#position === this.#source.size) {
-          // Corrupt content is told at the end of reading: before the last bytes are sent. Their array may be used again.
-          taken = taken.slice();
-          await this.#expectEnd(iterator);
-          if (reader !== this.#reader) return;
-        }
         yield taken;
         if (reader !== this.#reader) return;
         this.#onBytes(this.#position);
@@ -79,34 +74,28 @@ export class SourceCursor {
   async #at(offset: number): Promise<AsyncIterator<Uint8Array>> {
     if (this.#iterator !== undefined && this.#position === offset) return this.#iterator;
     await this.#leave();
-    const iterator = this.#source.open(offset === 0 ? undefined : { offset })[Symbol.asyncIterator]();
-    this.#iterator = iterator;
+    const { size } = this.#source;
+    // What is wrong with the source is told before its last bytes are sent.
+    const chunks = withheldEnd(this.#source.open(offset === 0 ? undefined : { offset }), {
+      size: size - offset,
+      wrongSize: (actual) => this.#wrongSize(offset + actual),
+    });
+    this.#iterator = chunks;
     this.#position = offset;
-    return iterator;
+    return chunks;
   }
 
   async #next(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
-    for (;;) {
-      const { done, value } = await iterator.next();
-      if (done) throw this.#wrongSize(`ends after ${this.#position}`);
-      if (value.byteLength > 0) return value;
-    }
+    const { done, value } = await iterator.next();
+    if (done) throw this.#wrongSize(this.#position);
+    return value;
   }
 
-  async #expectEnd(iterator: AsyncIterator<Uint8Array>): Promise<void> {
-    if (this.#rest !== undefined) throw this.#wrongSize("goes on");
-    for (;;) {
-      const { done, value } = await iterator.next();
-      if (done) break;
-      if (value.byteLength > 0) throw this.#wrongSize("goes on");
-    }
-    this.#iterator = undefined;
-  }
-
-  #wrongSize(instead: string): SlipwayError {
+  #wrongSize(actual: number): SlipwayError {
+    const { size } = this.#source;
     return new SlipwayError(
       "SIZE_MISMATCH",
-      `Cannot read blob ${this.#digest} to upload it: it should have ${this.#source.size} bytes, but ${instead}`,
+      `Cannot read blob ${this.#digest} to upload it: it should have ${size} bytes, but ${actual > size ? "goes on" : `ends after ${actual}`}`,
     );
   }
 

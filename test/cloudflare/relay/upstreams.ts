@@ -15,7 +15,7 @@ export type Server = (sent: Sent) => Response | Promise<Response>;
 /** Where the relay of a test is mounted. */
 export const RELAY = "https://relay.example.com/registry";
 
-/** A relay whose requests go to servers of the test, by origin; all are recorded. */
+/** A relay whose requests go to servers of the test, by origin; all are recorded. Its callers need no origin, unless a test says so. */
 export function relayTo(
   servers: Readonly<Record<string, Server>>,
   options: Partial<RegistryRelayOptions> = {},
@@ -26,6 +26,7 @@ export function relayTo(
   const sent: Sent[] = [];
   const relay = createRegistryRelay({
     registries: ["registry.example.com", "docker.io"],
+    allowNoOrigin: true,
     fetch: async (input, init = {}) => {
       const url = String(input);
       const request: Sent = {
