@@ -70,6 +70,7 @@ export {
   type MemoryContentStoreOptions,
   type NamedSource,
   type PackingContentStore,
+  type PackOptions,
   type ReadBlobBytesOptions,
   type ReadBlobOptions,
   type ReferencingContentStore,
