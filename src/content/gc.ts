@@ -124,12 +124,17 @@ class Marker {
     const { size } = await content.info(digest, { signal }).catch(orMissing);
     // A root that is not there, as the layers of an image of which only a part was fetched, refers to nothing here.
     if (size === undefined) return NO_REFERENCES;
-    const found =
-      size > DOCUMENT_LIMIT
-        ? NO_REFERENCES
-        : referencesOf(await readBlobBytes(content, { digest, size }, { signal }), mediaType);
-    this.#references.set(key, found);
-    return found;
+    try {
+      const isDocument = size <= DOCUMENT_LIMIT;
+      const bytes = isDocument ? await readBlobBytes(content, { digest, size }, { signal }) : new Uint8Array();
+      const found = referencesOf(bytes, mediaType);
+      this.#references.set(key, found);
+      return found;
+    } catch (error) {
+      // Another collection has just removed it.
+      unlessGone(error);
+      return NO_REFERENCES;
+    }
   }
 }
 
