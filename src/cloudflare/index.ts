@@ -44,6 +44,7 @@ export type {
   IngestStatus,
   Lease,
   LeaseManager,
+  Mark,
   WriterOptions,
 } from "../content/index.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
