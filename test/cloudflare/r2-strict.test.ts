@@ -293,6 +293,22 @@ describe("a sweep of a bucket", () => {
     expect(bucket.keys).toEqual([]);
   });
 
+  it("costs no more for what was collected before", async () => {
+    const { bucket, open } = bound(new Fixture());
+    const callsOfOne = async (seed: number): Promise<number> => {
+      const store = open();
+      await put(store.content, sampleBytes(seed, 100));
+      const before = bucket.calls.length;
+      await collectGarbage({ content: store.content, leases: store.leases, roots: () => [] });
+      await store.tidy(3600);
+      return bucket.calls.length - before;
+    };
+    await callsOfOne(0);
+    const second = await callsOfOne(1);
+    for (let seed = 2; seed < 30; seed++) await callsOfOne(seed);
+    expect(await callsOfOne(30)).toBe(second);
+  });
+
   it("loses nothing of builders that come and go, whatever R2 does", async () => {
     for (let seed = 1; seed <= 6; seed++) {
       const faults = seed % 3 === 0 ? {} : { faults: { seed, fails: 0.02, losesAnswer: 0.02, slow: 0.005 } };

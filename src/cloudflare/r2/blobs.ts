@@ -102,10 +102,13 @@ export class R2Blobs {
 
   /** All blobs, those too on which a sweep has not decided yet; those of short labels without a call for each. */
   async *list(): AsyncGenerator<Omit<BlobRecord, "inline">, void, undefined> {
+    let isLoaded = false;
     for await (const record of this.#records.list()) {
       const digest = digestOfKey(record.key);
       if (digest === undefined) continue;
       const mark = sweepMarkOf(record.notes);
+      if (mark !== undefined && !isLoaded) await this.#sweeps.load();
+      isLoaded ||= mark !== undefined;
       const verdict = mark && (await this.#sweeps.peek(mark.sweep));
       if (verdict !== undefined && !stays(verdict, digest)) continue;
       const { summary } = record.notes;
@@ -171,6 +174,7 @@ export class R2Blobs {
       const mark = sweepMarkOf(record.notes);
       if (mark !== undefined && digest !== undefined) marked.push({ record, mark, digest });
     }
+    if (marked.length > 0) await this.#sweeps.load();
     let rest = 200;
     await forEach(marked, async ({ record, mark, digest }) => {
       const isOver = record.uploaded < before && mark.until < this.#calls.now() && rest-- > 0;

@@ -37,9 +37,10 @@ export class R2Sweeps {
   /** @returns whether that is the verdict now; not if somebody has decided before */
   async decide(id: string, verdict: Verdict): Promise<boolean> {
     const by = randomName();
-    const record = encodeDocument({ by, stay: verdict === "all stay" ? "all" : [...verdict] });
+    const stay = verdict === "all stay" ? "all" : [...verdict];
+    const record = encodeDocument({ by, stay });
     try {
-      if ((await this.#records.create(id, record, {}, true)) !== undefined) {
+      if ((await this.#records.create(id, record, { summary: JSON.stringify(stay) }, true)) !== undefined) {
         this.#known.set(id, verdict);
         return true;
       }
@@ -59,6 +60,13 @@ export class R2Sweeps {
     return this.#known.get(id) ?? (await this.#read(id))?.verdict;
   }
 
+  /** Learns all verdicts at once: for lists, in which there are marks of many sweeps. */
+  async load(): Promise<void> {
+    for await (const { key, notes } of this.#records.list()) {
+      if (notes.summary !== undefined) this.#known.set(key, verdictOf(key, JSON.parse(notes.summary)));
+    }
+  }
+
   /** Waits until it is decided, and decides that all stay if the sweep does not in time. */
   async settle({ sweep, until }: SweepMark): Promise<Verdict> {
     for (let pause = 20; ; pause = Math.min(pause * 2, 500)) {
@@ -70,16 +78,22 @@ export class R2Sweeps {
   }
 
   async #read(id: string): Promise<{ readonly by: unknown; readonly verdict: Verdict } | undefined> {
-    const name = `verdict of sweep ${id}`;
     const record = await this.#records.read(id);
     if (record === undefined) return undefined;
-    const { by, stay } = decodeDocument(name, record.bytes).fields;
-    if (stay !== "all" && !Array.isArray(stay)) throw damaged(name, "it does not say what stays");
-    const verdict = stay === "all" ? "all stay" : new Set<Digest>(stay.filter(isDigest));
+    const { by, stay } = decodeDocument(nameOf(id), record.bytes).fields;
+    const verdict = verdictOf(id, stay);
     this.#known.set(id, verdict);
     return { by, verdict };
   }
 }
+
+function verdictOf(id: string, stay: unknown): Verdict {
+  if (stay === "all") return "all stay";
+  if (!Array.isArray(stay)) throw damaged(nameOf(id), "it does not say what stays");
+  return new Set<Digest>(stay.filter(isDigest));
+}
+
+const nameOf = (id: string): string => `verdict of sweep ${id}`;
 
 export function sweepMarkOf({ sweep, until }: R2Notes): SweepMark | undefined {
   return sweep === undefined ? undefined : { sweep, until: Number(until) };
