@@ -71,6 +71,7 @@ export {
   type MemoryContentStoreOptions,
   type NamedSource,
   type PackingContentStore,
+  type PackOptions,
   type ReadBlobBytesOptions,
   type ReadBlobOptions,
   type ReferencingContentStore,

@@ -11,7 +11,7 @@
 import { openR2 } from "slipway/cloudflare";
 import { collectAll } from "./src/garbage.ts";
 import { respond } from "./src/respond.ts";
-import type { Env } from "./src/settings.ts";
+import { callLimit, type Env } from "./src/settings.ts";
 
 export default {
   fetch(request: Request, env: Env): Promise<Response> {
@@ -20,6 +20,6 @@ export default {
 
   /** Where a cron trigger is set: takes away what killed Workers and replaced images left. */
   async scheduled(_event: unknown, env: Env): Promise<void> {
-    await collectAll(openR2(env.BUCKET));
+    await collectAll(openR2(env.BUCKET, { callLimit: callLimit(env) }));
   },
 };

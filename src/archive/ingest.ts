@@ -34,7 +34,7 @@ export class IngestSession {
   async add(source: ByteSource, size: number, expected?: Digest): Promise<IngestedBlob> {
     // The digest is not announced: a blob that is there is found at the commit, after its bytes were seen.
     const ref = `archive-${randomName()}`;
-    const writer = await this.#content.writer({ ref, size, signal: this.#signal });
+    const writer = await this.#content.writer({ ref, size, resumable: false, signal: this.#signal });
     try {
       for await (const chunk of chunksOf(source)) await writer.write(chunk);
       const { digest } = await writer.commit({ size, digest: expected });

@@ -27,6 +27,7 @@ export type {
   R2UploadedPartLike,
 } from "./r2/bucket.ts";
 export type { R2Timers } from "./r2/calls.ts";
+export type { R2CallCounts, R2CallKind } from "./r2/counted-bucket.ts";
 export { openR2, type R2Store, type R2StoreOptions } from "./r2-store.ts";
 export type { RegistryRelayOptions } from "./relay/options.ts";
 export { createRegistryRelay, type RegistryRelay } from "./relay/registry-relay.ts";

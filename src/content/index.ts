@@ -21,7 +21,7 @@ export type { Lease, LeaseManager, LeaseManagerOptions, LeaseRecords } from "./l
 export { createLeaseManager } from "./leases.ts";
 export type { MemoryContentStoreOptions } from "./memory.ts";
 export { createMemoryContentStore } from "./memory.ts";
-export type { PackingContentStore } from "./packs.ts";
+export type { PackingContentStore, PackOptions } from "./packs.ts";
 export { withPacks } from "./packs.ts";
 export type { BlobReference, ReadBlobBytesOptions, ReadBlobOptions } from "./read.ts";
 export { DOCUMENT_LIMIT, readBlob, readBlobBytes, readWholeBlob } from "./read.ts";

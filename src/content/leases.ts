@@ -96,6 +96,16 @@ const DAY = 24 * 60 * 60;
 const PREFIX = "leases/";
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
+export function isLeaseId(id: string): boolean {
+  return ID.test(id);
+}
+
+/** @throws SlipwayError `INVALID_ARGUMENT` */
+export function checkLeaseId(id: string): void {
+  if (isLeaseId(id)) return;
+  throw new SlipwayError("INVALID_ARGUMENT", `Cannot create lease ${JSON.stringify(id)}: an id matches ${ID.source}`);
+}
+
 interface LeaseState {
   /** Seconds since the epoch. */
   readonly expires?: number;
@@ -115,12 +125,7 @@ class RecordedLeases implements LeaseManager {
   }
 
   async create(id: string = randomName()): Promise<Lease> {
-    if (!ID.test(id)) {
-      throw new SlipwayError(
-        "INVALID_ARGUMENT",
-        `Cannot create lease ${JSON.stringify(id)}: an id matches ${ID.source}`,
-      );
-    }
+    checkLeaseId(id);
     const expires = this.#now === undefined ? {} : { expires: this.#now() + this.#lifetime };
     await this.#exclusive(async () => {
       const state = await this.#state(id);

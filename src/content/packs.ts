@@ -21,9 +21,15 @@ export interface PackingContentStore extends ContentStore {
   discard(): Promise<void>;
 }
 
+/** How {@link withPacks} packs. */
+export interface PackOptions {
+  /** Bytes that are not written to the store as long as there are no more. Default 4 MiB. */
+  readonly memory?: number | undefined;
+}
+
 /**
  * Lays packs over a store. Writers of a `PackingContentStore` append to a pack, one at a time; a second one at the same time
- * makes a blob of its own. They cannot be resumed. A pack is closed when something of it is read for the first time.
+ * makes a blob of its own. They cannot be resumed. A pack that the store has is closed when something of it is read for the first time.
  *
  * @example
  * const packs = withPacks(store.content);
@@ -34,8 +40,8 @@ export interface PackingContentStore extends ContentStore {
  *   await packs.discard();
  * }
  */
-export function withPacks(store: ContentStore): PackingContentStore {
-  return new PackingStore(store, new Packs(store));
+export function withPacks(store: ContentStore, options: PackOptions = {}): PackingContentStore {
+  return new PackingStore(store, new Packs(store, options.memory ?? MEMORY));
 }
 
 /** Where a blob lies in a pack. */
@@ -53,16 +59,29 @@ const SMALL = 256 * 1024;
 const BLOCK = 1024 * 1024;
 const BLOCKS = 6;
 
-/** One blob of the store underneath, still being written or read already. */
+/** Bytes that stay in memory if there are no more: a store whose writers keep so much back anyway is asked for nothing. */
+const MEMORY = 4 * 1024 * 1024;
+
+const FIRST_BUFFER = 64 * 1024;
+
+/** What is packed together: in memory while it is small, then one blob of the store underneath, still being written or read already. */
 class Pack {
   readonly #store: ContentStore;
-  readonly #writer: ContentWriter;
+  readonly #ref: string = `pack-${randomName()}`;
+  readonly #memory: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #blocks = new Map<number, Promise<Uint8Array>>();
+  #buffer: Uint8Array | undefined = new Uint8Array();
+  #size = 0;
+  #writer: ContentWriter | undefined;
   #closed: Promise<ContentInfo> | undefined;
 
-  constructor(store: ContentStore, writer: ContentWriter) {
+  constructor(store: ContentStore, memory: number, signal: AbortSignal | undefined) {
     this.#store = store;
-    this.#writer = writer;
+    this.#memory = memory;
+    this.#signal = signal;
+    // Makes it a blob that nobody else has, whom discarding it could hurt.
+    this.#keep(this.#buffer ?? new Uint8Array(), new TextEncoder().encode(this.#ref));
   }
 
   get isOpen(): boolean {
@@ -70,16 +89,30 @@ class Pack {
   }
 
   get size(): number {
-    return this.#writer.status().offset;
+    return this.#size;
   }
 
-  append(bytes: Uint8Array): Promise<void> {
-    return this.#writer.write(bytes);
+  async append(bytes: Uint8Array): Promise<void> {
+    const buffer = this.#buffer;
+    if (buffer !== undefined && this.#size + bytes.byteLength <= this.#memory) {
+      this.#keep(buffer, bytes);
+      return;
+    }
+    this.#writer ??= await this.#store.writer({ ref: this.#ref, resumable: false, signal: this.#signal });
+    if (buffer !== undefined) {
+      await this.#writer.write(buffer.subarray(0, this.#size));
+      this.#buffer = undefined;
+    }
+    await this.#writer.write(bytes);
+    this.#size += bytes.byteLength;
   }
 
   async *read(offset: number, length: number): AsyncGenerator<Uint8Array, void, undefined> {
-    this.#closed ??= this.#writer.commit();
-    const { digest, size } = await this.#closed;
+    const { digest, size } = (await this.#stored()) ?? {};
+    if (digest === undefined || size === undefined) {
+      if (length > 0) yield this.#buffer?.slice(offset, offset + length) ?? new Uint8Array();
+      return;
+    }
     if (length > SMALL) {
       yield* this.#store.open(digest, { offset, length });
       return;
@@ -103,10 +136,29 @@ class Pack {
   }
 
   async discard(): Promise<void> {
+    this.#buffer = undefined;
     const closed = await this.#closed?.catch(() => undefined);
-    await this.#writer.close();
+    await this.#writer?.close();
     if (closed !== undefined) await this.#store.delete(closed.digest);
-    else await this.#store.abort(this.#writer.ref);
+    else if (this.#writer !== undefined) await this.#store.abort(this.#ref).catch(unlessGone);
+  }
+
+  /** The blob, which is nothing that could be appended to any more; undefined if it is in memory. */
+  #stored(): Promise<ContentInfo> | undefined {
+    this.#closed ??= this.#writer?.commit();
+    return this.#closed;
+  }
+
+  #keep(buffer: Uint8Array, bytes: Uint8Array): void {
+    const size = this.#size + bytes.byteLength;
+    let room = buffer;
+    if (size > room.byteLength) {
+      room = new Uint8Array(Math.max(FIRST_BUFFER, size, room.byteLength * 2));
+      room.set(buffer.subarray(0, this.#size));
+      this.#buffer = room;
+    }
+    room.set(bytes, this.#size);
+    this.#size = size;
   }
 
   #block(number: number, digest: Digest, size: number): Promise<Uint8Array> {
@@ -139,30 +191,24 @@ class Pack {
 class Packs {
   readonly entries = new Map<Digest, Packed>();
   readonly #store: ContentStore;
+  readonly #memory: number;
   readonly #all: Pack[] = [];
   #isTaken = false;
 
-  constructor(store: ContentStore) {
+  constructor(store: ContentStore, memory: number) {
     this.#store = store;
+    this.#memory = memory;
   }
 
   /** The pack to append to, until `giveBack`; undefined if somebody else does. */
-  async take(signal: AbortSignal | undefined): Promise<Pack | undefined> {
+  take(signal: AbortSignal | undefined): Pack | undefined {
     if (this.#isTaken) return undefined;
     this.#isTaken = true;
-    try {
-      const last = this.#all.at(-1);
-      if (last?.isOpen) return last;
-      const ref = `pack-${randomName()}`;
-      const pack = new Pack(this.#store, await this.#store.writer({ ref, signal }));
-      this.#all.push(pack);
-      // Makes it a blob that nobody else has, whom discarding it could hurt.
-      await pack.append(new TextEncoder().encode(ref));
-      return pack;
-    } catch (error) {
-      this.#isTaken = false;
-      throw error;
-    }
+    const last = this.#all.at(-1);
+    if (last?.isOpen) return last;
+    const pack = new Pack(this.#store, this.#memory, signal);
+    this.#all.push(pack);
+    return pack;
   }
 
   giveBack(): void {
@@ -265,16 +311,14 @@ class PackingStore extends UnpackedStore implements PackingContentStore {
     const { digest, signal } = options;
     signal?.throwIfAborted();
     if (digest !== undefined && this.#packs.entries.has(parseDigest(digest))) throw alreadyPacked(digest);
-    const pack = await this.#packs.take(signal);
+    const pack = this.#packs.take(signal);
     if (pack === undefined) return await super.writer(options);
     return new PackWriter(pack, this.#packs, options, this.hasher ?? hostHasher);
   }
 
   /** What a packed writer leaves is gone when it is closed. */
   override async abort(ref: string): Promise<void> {
-    await super.abort(ref).catch((error: unknown) => {
-      if (!isSlipwayError(error, "NOT_FOUND")) throw error;
-    });
+    await super.abort(ref).catch(unlessGone);
   }
 
   async discard(): Promise<void> {
@@ -388,6 +432,10 @@ class PackWriter implements ContentWriter {
     this.#last = result.catch(() => undefined);
     return result;
   }
+}
+
+function unlessGone(error: unknown): void {
+  if (!isSlipwayError(error, "NOT_FOUND")) throw error;
 }
 
 const infoOf = (digest: Digest, { size, labels }: Packed): ContentInfo => ({ digest, size, labels });

@@ -33,6 +33,11 @@ export interface WriterOptions {
   readonly size?: number | undefined;
   /** Expected digest. If the store has it already, `writer` fails with `ALREADY_EXISTS`. */
   readonly digest?: Digest | undefined;
+  /**
+   * Whether the ingest stays when its writer is closed without a commit. False for a ref that nobody else knows, or would go on with: a store
+   * then need not write anything down of it, and may throw it away. Default true.
+   */
+  readonly resumable?: boolean | undefined;
   /** Once it is aborted, `write` and `commit` reject with its `reason`; the ingest stays, to be resumed. */
   readonly signal?: AbortSignal | undefined;
 }

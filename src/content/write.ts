@@ -138,7 +138,7 @@ async function openWriter(store: ContentStore, options: WriteBlobOptions): Promi
       if (!isSlipwayError(error, "UNAVAILABLE") && !isSlipwayError(error, "FAILED_PRECONDITION")) throw error;
     }
   }
-  return await store.writer({ ref: `blob-${randomName()}`, size, digest, signal });
+  return await store.writer({ ref: `blob-${randomName()}`, size, digest, resumable: false, signal });
 }
 
 async function existing(store: ContentStore, digest: Digest, { size, labels }: WriteBlobOptions): Promise<ContentInfo> {

@@ -64,7 +64,7 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
     options.signal?.throwIfAborted();
     const ref = options.ref ?? `layer-${randomName()}`;
     return await runStep(options.onProgress, { id: ref, name: "creating layer" }, async (report) => {
-      const writer = await content.writer({ ref, signal: options.signal });
+      const writer = await content.writer({ ref, resumable: options.ref !== undefined, signal: options.signal });
       try {
         return await ingest(sourceOf(report), compression, writer, options);
       } catch (error) {

@@ -47,7 +47,7 @@ export async function createLayer(tar: ByteSource, options: CreateLayerOptions):
   signal?.throwIfAborted();
   const ref = `layer-${randomName()}`;
   return await runStep(onProgress, { id: ref, name: "creating layer" }, async (report) => {
-    const writer = await content.writer({ ref, signal });
+    const writer = await content.writer({ ref, resumable: false, signal });
     try {
       return await ingest(tar, writer, options, (size) => report.running(size));
     } catch (error) {

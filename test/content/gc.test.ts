@@ -268,6 +268,20 @@ describe("collectGarbage under leases", () => {
     expect(marks).toBe(1);
   });
 
+  it("takes a root for missing that is removed just when it is read", async () => {
+    const content = createMemoryContentStore();
+    const leases = createLeaseManager(createRecords());
+    const garbage = await put(content, "garbage");
+    const root = await put(content, "root");
+    const open = content.open.bind(content);
+    content.open = async function* (digest, range) {
+      if (digest === root.digest) await content.delete(digest);
+      yield* open(digest, range);
+    };
+    const { removed } = await collectGarbage({ content, leases, roots: () => [root.digest] });
+    expect(digestsOf(removed)).toEqual([garbage.digest]);
+  });
+
   it("removes nothing if the second mark fails", async () => {
     const content = createMemoryContentStore();
     const leases = createLeaseManager(createRecords());

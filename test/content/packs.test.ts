@@ -17,7 +17,7 @@ const all = async <T>(items: AsyncIterable<T>): Promise<readonly T[]> => {
 
 function fixture(): { readonly store: ContentStore; readonly packs: PackingContentStore } {
   const store = createMemoryContentStore();
-  return { store, packs: withPacks(store) };
+  return { store, packs: withPacks(store, { memory: 0 }) };
 }
 
 describe("a store with packs", () => {
@@ -102,19 +102,42 @@ describe("a store with packs", () => {
     }
   });
 
+  it("asks the store for nothing while there is little, and writes it once there is more", async () => {
+    const inner = createMemoryContentStore();
+    const packs = withPacks(inner, { memory: 10_000 });
+    const blobs = [0, 1, 2, 3].map((seed) => sampleBytes(seed, seed === 0 ? 0 : 3000));
+    for (const bytes of blobs) {
+      await put(packs, bytes);
+      expect(await collect(packs.open(digestOfBytes(bytes)))).toEqual(bytes);
+    }
+    expect([await all(inner.list()), await all(inner.statuses())]).toEqual([[], []]);
+    const last = sampleBytes(9, 3000);
+    await put(packs, last);
+    for (const bytes of [...blobs, last]) {
+      const digest = digestOfBytes(bytes);
+      expect(await readBlobBytes(packs, { digest, size: bytes.byteLength })).toEqual(bytes);
+      if (bytes.byteLength > 0)
+        expect(await collect(packs.open(digest, { offset: 5, length: 9 }))).toEqual(bytes.subarray(5, 14));
+    }
+    expect((await all(inner.list())).length).toBe(1);
+    await packs.discard();
+    expect([await all(inner.list()), await all(inner.statuses())]).toEqual([[], []]);
+  });
+
   it("finds it out if a pack is not what it was", async () => {
     const { store, packs } = fixture();
     const bytes = sampleBytes(1, 1000);
     await put(packs, bytes);
     await readBlobBytes(packs, { digest: digestOfBytes(bytes) });
     for (const { digest } of await all(store.list())) await store.delete(digest);
-    const other = withPacks({
+    const zeroed: ContentStore = {
       ...store,
       writer: (options) => store.writer(options),
       async *open(_digest, range) {
         yield new Uint8Array(range?.length ?? 0);
       },
-    });
+    };
+    const other = withPacks(zeroed, { memory: 0 });
     await put(other, bytes);
     await expect(readBlobBytes(other, { digest: digestOfBytes(bytes) })).rejects.toMatchObject({
       code: "DIGEST_MISMATCH",

@@ -83,7 +83,6 @@ export const isThereAfresh =
 const placeOf = (part: Part): CachePlace => ({
   directory: join(part.world.path ?? "", "..", "cache"),
   asked: true,
-  named: true,
 });
 
 /** The cache that earlier builds have left. */
@@ -103,6 +102,9 @@ export const buildsInCache =
       placeOf(part),
       {
         note: (message) => {
+          throw new Error(message);
+        },
+        warn: (message) => {
           throw new Error(message);
         },
         repeatable: () => false,

@@ -71,13 +71,15 @@ async function takingBackOnFailure<T>(store: R2Store, work: (content: R2Store["c
       await lease.add(digest);
     },
   });
+  // One that cannot be released ends by itself, and what cannot be collected now is with the next collection. What became of the work counts.
+  const release = (): Promise<void> => lease.release().catch(() => undefined);
   try {
     return await work(content);
   } catch (error) {
-    await lease.release();
-    await collectAmong(store, written);
+    await release();
+    await collectAmong(store, written).catch(() => undefined);
     throw error;
   } finally {
-    await lease.release();
+    await release();
   }
 }

@@ -4,7 +4,7 @@ import { deleteImage, listImages, sendArchive, showImage } from "./images.ts";
 import { postImage } from "./post-image.ts";
 import { registry } from "./registry.ts";
 import { relay } from "./relay.ts";
-import type { Env } from "./settings.ts";
+import { callLimit, type Env } from "./settings.ts";
 import { mustMayWrite } from "./token.ts";
 
 /** Answers one request. Whatever is wrong is told in JSON. */
@@ -22,7 +22,7 @@ export async function respond(request: Request, env: Env): Promise<Response> {
 
 async function route(request: Request, env: Env): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url);
-  const store = openR2(env.BUCKET);
+  const store = openR2(env.BUCKET, { callLimit: callLimit(env) });
   if (pathname.startsWith("/registry/")) return await relay(request, env);
   if (pathname === "/v2") return Response.redirect(new URL("/v2/", request.url).href, 301);
   if (pathname.startsWith("/v2/")) return await registry(request, store, decoded(pathname.slice("/v2/".length)));

@@ -8,6 +8,8 @@ export interface Env {
   readonly WRITE_TOKEN?: string | undefined;
   /** Bytes that a posted body, and what it unpacks to, may have. Default 4 GiB. */
   readonly BODY_LIMIT?: string | undefined;
+  /** Calls to R2 that a request may make: 1000 on the Free plan. Default 10,000, as on Paid. */
+  readonly CALL_LIMIT?: string | undefined;
   /** Registries, with spaces between, that images may be built on and that pages may talk to by the relay. Default none. */
   readonly REGISTRIES?: string | undefined;
   /** Origins, with spaces between, whose pages may use the relay; `*` stands for all. Default: only pages of the Worker's own. */
@@ -30,7 +32,11 @@ export const wordsOf = (setting = ""): readonly string[] => setting.split(/\s+/)
 
 export const registriesOf = ({ REGISTRIES }: Env): readonly string[] => wordsOf(REGISTRIES);
 
-export function bodyLimit({ BODY_LIMIT }: Env): number {
-  const limit = Number(BODY_LIMIT);
-  return BODY_LIMIT !== undefined && Number.isSafeInteger(limit) && limit > 0 ? limit : 4 * GIBIBYTE;
+export const bodyLimit = ({ BODY_LIMIT }: Env): number => limitOf(BODY_LIMIT) ?? 4 * GIBIBYTE;
+
+export const callLimit = ({ CALL_LIMIT }: Env): number | undefined => limitOf(CALL_LIMIT);
+
+function limitOf(setting: string | undefined): number | undefined {
+  const limit = Number(setting);
+  return Number.isSafeInteger(limit) && limit > 0 ? limit : undefined;
 }

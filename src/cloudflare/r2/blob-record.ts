@@ -1,5 +1,6 @@
 import type { ContentInfo } from "../../content/store.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { randomName } from "../../random.ts";
 import { damaged, decodeDocument, encodeDocument, isCount, isLabels } from "./document.ts";
 import { isSegments, type Segment, sizeOf } from "./segments.ts";
 
@@ -11,8 +12,10 @@ export interface BlobRecord {
   readonly inline?: Uint8Array | undefined;
 }
 
+/** Never the same bytes twice, so that its etag names one write and no other. */
 export function encodeBlob({ info: { size, labels }, segments, inline }: BlobRecord): Uint8Array<ArrayBuffer> {
-  return encodeDocument(inline === undefined ? { size, labels, segments } : { size, labels }, inline);
+  const by = randomName();
+  return encodeDocument(inline === undefined ? { size, labels, by, segments } : { size, labels, by }, inline);
 }
 
 /** All but bytes that stand in the record itself, for lists. */

@@ -1,8 +1,7 @@
 import type { ByteRange } from "../../bytes.ts";
 import { checkWriterOptions, createIngestWriter, resumeExpectations } from "../../content/ingest.ts";
-import { resolveRange } from "../../content/range.ts";
 import type { ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "../../content/store.ts";
-import { isSlipwayError, SlipwayError } from "../../errors.ts";
+import { SlipwayError } from "../../errors.ts";
 import type { HasherFactory, StreamHasherFactory } from "../../hash/hasher.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { randomName } from "../../random.ts";
@@ -10,7 +9,7 @@ import type { R2Blobs } from "./blobs.ts";
 import type { R2Calls } from "./calls.ts";
 import { HeldIngest } from "./held-ingest.ts";
 import type { IngestRecord } from "./ingest-record.ts";
-import { inUse, type R2Ingests, type StoredIngest, statusOf } from "./ingests.ts";
+import { inUse, type R2Ingests, statusOf } from "./ingests.ts";
 import { SegmentWriter, salvageUpload } from "./segment-writer.ts";
 import type { R2Data } from "./segments.ts";
 
@@ -26,6 +25,14 @@ export interface R2ContentOptions {
   readonly partSize: number;
   /** Milliseconds for which a writer that shows no sign of life holds its ref. */
   readonly hold: number;
+}
+
+/** An ingest of a writer's own. */
+interface ClaimedIngest {
+  readonly record: IngestRecord;
+  /** Undefined as long as the bucket knows nothing of it. */
+  readonly etag: string | undefined;
+  readonly resumable: boolean;
 }
 
 /** Blobs in a bucket. */
@@ -58,21 +65,8 @@ export class R2ContentStore implements ContentStore {
     return this.#options.blobs.delete(digest);
   }
 
-  async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
-    const { blobs, data } = this.#options;
-    const { info, segments, inline } = await blobs.get(digest);
-    const { start, end } = resolveRange(info.size, range, `blob ${digest}`);
-    if (inline !== undefined) {
-      if (start < end) yield inline.slice(start, end);
-      return;
-    }
-    try {
-      yield* data.read(segments, start, end);
-    } catch (error) {
-      // Deleted while it was read.
-      if (isSlipwayError(error, "IO")) await blobs.get(digest);
-      throw error;
-    }
+  open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#options.blobs.open(digest, range);
   }
 
   async writer(options: WriterOptions): Promise<ContentWriter> {
@@ -115,9 +109,13 @@ export class R2ContentStore implements ContentStore {
   }
 
   async *statuses(): AsyncGenerator<IngestStatus, void, undefined> {
-    for await (const record of this.#options.ingests.list()) {
-      yield statusOf(record, this.#held.get(record.ref)?.size);
+    const told = new Set<string>();
+    for (const held of [...this.#held.values()]) {
+      if (held === undefined) continue;
+      told.add(held.record.ref);
+      yield statusOf(held.record, held.size);
     }
+    for await (const record of this.#options.ingests.list()) if (!told.has(record.ref)) yield statusOf(record);
   }
 
   async abort(ref: string): Promise<void> {
@@ -144,11 +142,14 @@ export class R2ContentStore implements ContentStore {
     if (this.#isHeldElsewhere(record)) throw inUse(record.ref);
   }
 
-  /** Makes the ref this writer's own. */
-  async #claim(options: WriterOptions): Promise<StoredIngest> {
+  /**
+   * Makes the ref this writer's own. Nothing needs to be written down for one that nobody else knows, nor, before there is something to go on
+   * with, for one of a known digest: two writers of it would write the same bytes.
+   */
+  async #claim(options: WriterOptions): Promise<ClaimedIngest> {
     const { calls, ingests, hold } = this.#options;
-    const { ref } = options;
-    const found = await ingests.open(ref);
+    const { ref, resumable = true } = options;
+    const found = resumable ? await ingests.open(ref) : undefined;
     if (found !== undefined) this.#mustBeFree(found.record);
     const { size, digest } = resumeExpectations(found?.record ?? {}, options);
     const record: IngestRecord = {
@@ -163,14 +164,15 @@ export class R2ContentStore implements ContentStore {
       until: calls.now() + hold,
       touched: calls.now(),
     };
-    const etag = found === undefined ? await ingests.create(record) : await ingests.replace(found.etag, record);
-    return { record, etag };
+    if (found !== undefined) return { record, etag: await ingests.replace(found.etag, record), resumable };
+    const isShared = resumable && digest === undefined;
+    return { record, etag: isShared ? await ingests.create(record) : undefined, resumable };
   }
 
   /** Makes what an earlier writer left readable. */
-  async #hold(claimed: StoredIngest): Promise<{ ingest: HeldIngest; state: Uint8Array | undefined }> {
+  async #hold(claimed: ClaimedIngest): Promise<{ ingest: HeldIngest; state: Uint8Array | undefined }> {
     const { calls, data, ingests, partSize } = this.#options;
-    const { record, etag } = claimed;
+    const { record, etag, resumable } = claimed;
     const { ref, upload } = record;
     let { segments, tail, state } = record;
     try {
@@ -187,9 +189,9 @@ export class R2ContentStore implements ContentStore {
       const onRelease = (): void => {
         this.#held.delete(ref);
       };
-      return { ingest: new HeldIngest({ ...this.#options, record, etag, writer, onRelease }), state };
+      return { ingest: new HeldIngest({ ...this.#options, record, etag, resumable, writer, onRelease }), state };
     } catch (error) {
-      await ingests.replace(etag, { ...record, owner: "", until: 0 }).catch(() => undefined);
+      if (etag !== undefined) await ingests.replace(etag, { ...record, owner: "", until: 0 }).catch(() => undefined);
       throw error;
     }
   }

@@ -4,7 +4,7 @@ import { isSlipwayError, SlipwayError } from "../../errors.ts";
 import type { R2Blobs } from "./blobs.ts";
 import type { R2Calls } from "./calls.ts";
 import type { IngestRecord } from "./ingest-record.ts";
-import { ENDING, inUse, type R2Ingests } from "./ingests.ts";
+import { inUse, PUBLISHING, type R2Ingests } from "./ingests.ts";
 import type { SegmentWriter } from "./segment-writer.ts";
 import type { R2Data, Segment } from "./segments.ts";
 
@@ -17,7 +17,10 @@ export interface HeldIngestOptions {
   /** Milliseconds for which a writer that shows no sign of life holds its ref. */
   readonly hold: number;
   readonly record: IngestRecord;
-  readonly etag: string;
+  /** Undefined as long as the bucket knows nothing of it. */
+  readonly etag: string | undefined;
+  /** Whether somebody may go on with it. */
+  readonly resumable: boolean;
   readonly writer: SegmentWriter;
   /** Called when the ref is free. */
   readonly onRelease: () => void;
@@ -29,12 +32,21 @@ const INLINE = 32 * 1024;
 /** What is kept of a tail between two parts, so that a killed Worker's ingest can go on with a saved hash. */
 const TAIL = 512 * 1024;
 
-/** An ingest with its writer. Every change of its record proves that nobody has taken it over. */
+/** Milliseconds between two checkpoints: R2 takes one write a second to a key. */
+const CHECKPOINT = 1500;
+
+/**
+ * An ingest with its writer. Its record is written when there is something to go on with, and somebody may; every change of it proves that
+ * nobody has taken it over.
+ */
 export class HeldIngest implements IngestStorage {
   readonly #options: HeldIngestOptions;
   readonly #writer: SegmentWriter;
   #record: IngestRecord;
-  #etag: string;
+  #etag: string | undefined;
+  #resumable: boolean;
+  /** Whether a blob may have been made of its data. */
+  #mayBeBlob = false;
   #state: "open" | "broken" | "ended" = "open";
 
   constructor(options: HeldIngestOptions) {
@@ -42,6 +54,7 @@ export class HeldIngest implements IngestStorage {
     this.#writer = options.writer;
     this.#record = options.record;
     this.#etag = options.etag;
+    this.#resumable = options.resumable;
   }
 
   get record(): IngestRecord {
@@ -60,16 +73,18 @@ export class HeldIngest implements IngestStorage {
   checkpoint(_offset: number, state: () => Uint8Array | undefined): Promise<void> {
     return this.#unlessBroken(async () => {
       const { segments, upload, touched } = this.#record;
+      const age = this.#options.calls.now() - touched;
       const isAhead = this.#writer.segments !== segments || this.#writer.upload !== upload;
-      const isDue = this.#options.calls.now() - touched > this.#options.hold / 3;
-      if (isAhead || isDue) await this.#save({}, state);
+      const isRecorded = this.#etag !== undefined;
+      const isDue = isRecorded && age > this.#options.hold / 3;
+      if (isDue || (isAhead && (!isRecorded || age >= CHECKPOINT))) await this.#save({}, state);
     });
   }
 
   truncate(size: number): Promise<void> {
     return this.#unlessBroken(async () => {
       const dropped = await this.#writer.truncate(size);
-      await this.#save({});
+      if (this.#etag !== undefined) await this.#save({});
       await this.#options.data.delete(dropped);
     });
   }
@@ -80,41 +95,52 @@ export class HeldIngest implements IngestStorage {
   }
 
   async publish(info: ContentInfo): Promise<void> {
-    const { calls, blobs, ingests } = this.#options;
+    const { calls, blobs, data, ingests } = this.#options;
     const contents = await this.#contents(info).catch(async (error: unknown) => {
       throw await this.#explained(error);
     });
-    await this.#save({ phase: "publishing", digest: info.digest, until: calls.now() + ENDING });
+    const { ref, segments, upload } = this.#record;
+    // Who takes the ref over must not throw away data that are a blob's.
+    const isNamed = this.#etag !== undefined && (segments.length > 0 || upload !== undefined);
+    if (isNamed) await this.#save({ phase: "publishing", digest: info.digest, until: calls.now() + PUBLISHING });
+    this.#mayBeBlob = true;
     const created = await blobs.create({ info, ...contents });
     this.#state = "ended";
-    if (created) {
-      await ingests.remove(this.#record);
-      return;
-    }
-    // Left to whoever next opens the ref, if it fails.
-    await this.#options.data
-      .delete(contents.segments)
-      .then(() => ingests.remove(this.#record))
-      .catch(() => undefined);
+    // What is left is seen to by whoever next opens the ref, or by `tidy`.
+    const etag = this.#etag;
+    if (!created) await data.delete(contents.segments).catch(() => undefined);
+    if (etag !== undefined && !(created && isNamed)) await ingests.remove(ref, etag).catch(() => undefined);
+    if (created) return;
     throw new SlipwayError("ALREADY_EXISTS", `Cannot write blob ${info.digest}: the bucket has it already`);
   }
 
   async release(state?: Uint8Array): Promise<void> {
     try {
       if (this.#state === "ended") return;
-      if (this.#state === "broken") {
+      // The record of one that was being published goes on to say that its data may be a blob's.
+      if (this.#record.phase !== "open") return;
+      if (this.#state === "broken" || this.#mayBeBlob) {
         // What was written since the record was is lost. The first error is the one that tells why.
-        await this.#free(this.#record).catch(() => undefined);
+        if (this.#etag !== undefined) await this.#free(this.#record).catch(() => undefined);
+        else if (!this.#mayBeBlob) await this.#throwAway();
         return;
       }
-      // Whether the blob came to be is not known: the record goes on to say that it may have.
-      if (this.#record.phase !== "open") return;
+      if (this.#etag === undefined && (!this.#resumable || this.size === 0)) {
+        await this.#throwAway();
+        return;
+      }
       if (this.#writer.upload !== undefined || this.#writer.tail.byteLength > TAIL) await this.#writer.seal();
       await this.#save({ owner: "", until: 0 }, () => state);
     } finally {
       this.#state = "ended";
       this.#options.onRelease();
     }
+  }
+
+  /** Of an ingest that the bucket knows nothing of; what cannot be deleted is left to `tidy`. */
+  async #throwAway(): Promise<void> {
+    await this.#writer.abortUpload().catch(() => undefined);
+    await this.#options.data.delete(this.#writer.segments).catch(() => undefined);
   }
 
   /** Small blobs stand in their record; one that fits into a single object is checked by R2. */
@@ -146,9 +172,22 @@ export class HeldIngest implements IngestStorage {
   }
 
   async #write(record: IngestRecord): Promise<void> {
-    const next = { ...record, touched: this.#options.calls.now() };
-    this.#etag = await this.#options.ingests.replace(this.#etag, next);
+    const { calls, ingests } = this.#options;
+    const next = { ...record, touched: calls.now() };
+    if (this.#etag !== undefined) this.#etag = await ingests.replace(this.#etag, next);
+    else if (this.#resumable) this.#etag = await this.#created(next);
     this.#record = next;
+  }
+
+  /** Where another writer of the same blob has been first, the ref is its: this one goes on, and nobody goes on with it. */
+  async #created(record: IngestRecord): Promise<string | undefined> {
+    try {
+      return await this.#options.ingests.create(record);
+    } catch (error) {
+      if (!isSlipwayError(error, "UNAVAILABLE")) throw error;
+      this.#resumable = false;
+      return undefined;
+    }
   }
 
   async #unlessBroken<T>(work: () => Promise<T>): Promise<T> {
@@ -162,7 +201,7 @@ export class HeldIngest implements IngestStorage {
 
   /** Who has taken an ingest over completes its upload: what R2 then says of a further part is not the reason. */
   async #explained(error: unknown): Promise<unknown> {
-    if (!isSlipwayError(error, "IO")) return error;
+    if (this.#etag === undefined || !isSlipwayError(error, "IO")) return error;
     const { ref } = this.#record;
     return await this.#options.ingests.find(ref).then(
       (found) => (found?.etag === this.#etag ? error : inUse(ref, error)),

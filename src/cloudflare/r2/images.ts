@@ -19,8 +19,8 @@ export class R2Images implements ImageStore {
 
   async list(): Promise<readonly Image[]> {
     const images: Image[] = [];
-    for await (const { key, summary } of this.#records.list()) {
-      const text = summary ?? decode(await this.#records.read(key));
+    for await (const { key, notes } of this.#records.list()) {
+      const text = notes.summary ?? decode(await this.#records.read(key));
       if (text !== undefined) images.push(parse(key, text));
     }
     return images.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -29,7 +29,7 @@ export class R2Images implements ImageStore {
   async create(image: Image): Promise<Image> {
     checkImage(image);
     const text = JSON.stringify(image);
-    if ((await this.#records.create(keyOf(image.name), encode(text), text)) !== undefined) return image;
+    if ((await this.#records.create(keyOf(image.name), encode(text), { summary: text })) !== undefined) return image;
     throw new SlipwayError("ALREADY_EXISTS", `Cannot create image ${JSON.stringify(image.name)}: the name is taken`);
   }
 
@@ -37,9 +37,12 @@ export class R2Images implements ImageStore {
     checkImage(image);
     const text = JSON.stringify(image);
     for (;;) {
-      const { image: found, etag } = await this.#existing(image.name, "update");
-      checkTarget(found, replaces, "update");
-      if ((await this.#records.replace(keyOf(image.name), etag, encode(text), text)) !== undefined) return image;
+      const { image: known, etag } = await this.#existing(image.name, "update");
+      checkTarget(known, replaces, "update");
+      // Another who builds the same may have written it just now.
+      if (JSON.stringify(known) === text) return image;
+      const replaced = await this.#records.replace(keyOf(image.name), etag, encode(text), { summary: text });
+      if (replaced !== undefined) return image;
     }
   }
 

@@ -9,10 +9,8 @@ export interface IngestRecord {
   readonly ref: string;
   readonly total?: number | undefined;
   readonly expected?: Digest | undefined;
-  /**
-   * `open` until it ends. Nobody but its owner touches one that is ending: its data may be those of a blob by now.
-   */
-  readonly phase: "open" | "publishing" | "aborting";
+  /** `open` until it ends. Nobody but its owner touches one that is being published: its data may be those of a blob by now. */
+  readonly phase: "open" | "publishing";
   /** Under which its data are published. */
   readonly digest?: Digest | undefined;
   /** The writer that holds the ref; empty if none does. */
@@ -44,8 +42,7 @@ export function decodeIngest(name: string, bytes: Uint8Array): IngestRecord {
   const { fields, bytes: tail } = decodeDocument(name, bytes);
   const { ref, total, expected, phase, digest, owner, until, touched, segments, upload, state } = fields;
   if (typeof ref !== "string" || ref === "") throw damaged(name, "it has no ref");
-  if (phase !== "open" && phase !== "publishing" && phase !== "aborting")
-    throw damaged(name, "it is in no known phase");
+  if (phase !== "open" && phase !== "publishing") throw damaged(name, "it is in no known phase");
   if (typeof owner !== "string" || !isCount(until) || !isCount(touched))
     throw damaged(name, "it does not say whose it is");
   if (!isSegments(segments) || !(upload === undefined || isUpload(upload))) throw damaged(name, "it has no data");

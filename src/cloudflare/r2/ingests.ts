@@ -14,8 +14,8 @@ export interface StoredIngest {
   readonly etag: string;
 }
 
-/** Milliseconds for which an ingest that is ending is left to its owner. */
-export const ENDING: number = 60_000;
+/** Milliseconds for which an ingest that is being published is left to its owner. */
+export const PUBLISHING: number = 60_000;
 
 /** The records of ingests, one a ref. */
 export class R2Ingests {
@@ -31,18 +31,16 @@ export class R2Ingests {
     this.#blobs = blobs;
   }
 
-  /** What there is of a ref, one that is ending too. */
+  /** What there is of a ref, one that is being published, too. */
   async find(ref: string): Promise<StoredIngest | undefined> {
     const found = await this.#read(keyOf(ref));
     return found?.record.ref === ref ? found : undefined;
   }
 
-  /** An ingest that can be gone on with or aborted; undefined if there is none, or only one that is ending. */
+  /** An ingest that can be gone on with or aborted; undefined if there is none, or only one that is being published. */
   async open(ref: string): Promise<StoredIngest | undefined> {
     const found = await this.find(ref);
-    if (found === undefined || found.record.phase === "open") return found;
-    if (found.record.until > this.#calls.now()) return undefined;
-    return await this.#finish(found);
+    return found === undefined || found.record.phase === "open" ? found : await this.#finish(found);
   }
 
   /** @throws SlipwayError `UNAVAILABLE` if another writer was first */
@@ -59,19 +57,19 @@ export class R2Ingests {
     return next;
   }
 
-  /** Deletes the record of an ingest that its owner has ended. */
-  async remove({ ref, until }: IngestRecord): Promise<void> {
-    await this.#records.erase(keyOf(ref), until);
+  /** Removes the record of an ingest. @throws SlipwayError `UNAVAILABLE` if it is another by now */
+  async remove(ref: string, etag: string): Promise<void> {
+    if (!(await this.#records.remove(keyOf(ref), etag))) throw inUse(ref);
   }
 
   /** Throws an ingest away. @throws SlipwayError `UNAVAILABLE` if it is another by now */
   async abort({ record, etag }: StoredIngest): Promise<void> {
-    const ending: IngestRecord = { ...record, phase: "aborting", owner: "", until: this.#calls.now() + ENDING };
-    await this.replace(etag, ending);
-    await this.#throwAway(ending);
+    await this.remove(record.ref, etag);
+    // It is gone by now; objects that cannot be deleted are left to `tidy`, parts of an upload to R2.
+    await this.#throwAway(record).catch(() => undefined);
   }
 
-  /** All ingests that are not ending. */
+  /** All ingests that can be gone on with. */
   async *list(): AsyncGenerator<IngestRecord, void, undefined> {
     for await (const { key } of this.#records.list()) {
       const found = await this.#read(key);
@@ -80,17 +78,15 @@ export class R2Ingests {
   }
 
   /** Ends what a Worker that was killed did not end any more, and names all objects that ingests still need. */
-  async tidy(): Promise<ReadonlySet<string>> {
-    await this.#records.tidy();
+  async tidy(before: number): Promise<ReadonlySet<string>> {
+    await this.#records.tidy(before);
     const needed = new Set<string>();
     for await (const { key } of this.#records.list()) {
-      let found = await this.#read(key);
-      if (found !== undefined && found.record.phase !== "open" && found.record.until <= this.#calls.now()) {
-        found = await this.#finish(found);
-      }
+      const found = await this.#read(key);
       if (found === undefined) continue;
       for (const { id } of found.record.segments) needed.add(id);
       if (found.record.upload !== undefined) needed.add(found.record.upload.id);
+      if (found.record.phase !== "open") await this.#finish(found);
     }
     return needed;
   }
@@ -100,26 +96,30 @@ export class R2Ingests {
     return found === undefined ? undefined : { record: decodeIngest(`ingest ${key}`, found.bytes), etag: found.etag };
   }
 
-  /** Brings to its end what its owner did not. @returns the ingest, if it had not got to publishing it */
+  /**
+   * Brings to its end what its owner did not.
+   * @returns the ingest, if it was not published in time; undefined if it was, or may still be
+   */
   async #finish({ record, etag }: StoredIngest): Promise<StoredIngest | undefined> {
-    const { phase, digest, segments } = record;
-    const blob = phase === "publishing" && digest !== undefined ? await this.#blobs.find(digest) : undefined;
-    if (phase === "publishing" && blob === undefined) {
-      const reopened: IngestRecord = { ...record, phase: "open", owner: "", until: 0, digest: undefined };
-      return { record: reopened, etag: await this.replace(etag, reopened) };
-    }
-    const ending: IngestRecord = { ...record, until: this.#calls.now() + ENDING };
-    await this.replace(etag, ending);
+    const { digest, segments, until } = record;
+    const blob = digest === undefined ? undefined : await this.#blobs.find(digest);
     const isPublished = blob?.segments.some(({ id }) => segments.some((segment) => segment.id === id));
-    if (isPublished) await this.remove(ending);
-    else await this.#throwAway(ending);
+    if (isPublished) {
+      await this.remove(record.ref, etag);
+    } else if (until <= this.#calls.now()) {
+      if (blob !== undefined) {
+        await this.abort({ record, etag });
+      } else {
+        const reopened: IngestRecord = { ...record, phase: "open", owner: "", until: 0, digest: undefined };
+        return { record: reopened, etag: await this.replace(etag, reopened) };
+      }
+    }
     return undefined;
   }
 
   async #throwAway(record: IngestRecord): Promise<void> {
     if (record.upload !== undefined) await abortUpload(this.#calls, this.#data, record.upload);
     await this.#data.delete(record.segments);
-    await this.remove(record);
   }
 }
 

@@ -23,6 +23,7 @@ export class R2Metadata implements MetadataStore {
     const bytes = value.slice();
     for (;;) {
       const current = await this.#records.read(key);
+      if (current !== undefined && bytesEqual(current.bytes, bytes)) return;
       const etag =
         current === undefined
           ? await this.#records.create(key, bytes)

@@ -1,42 +1,59 @@
 import { SlipwayError } from "../../errors.ts";
 import { randomName } from "../../random.ts";
 import type { R2ObjectLike } from "./bucket.ts";
-import type { R2Calls } from "./calls.ts";
+import { deleteObjects, forEach, isBusy, type R2Calls } from "./calls.ts";
 
 /** A record as it was read. */
 export interface StoredRecord {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** What a change of just this record names it by. */
   readonly etag: string;
+  /** When it was written, in milliseconds since the epoch, by R2's clock. */
+  readonly uploaded: number;
+  /** As it was written with. */
+  readonly notes: R2Notes;
 }
 
 /** A record in a list. */
 export interface ListedRecord {
   readonly key: string;
   readonly etag: string;
-  /** As it was written with, if it was. */
-  readonly summary: string | undefined;
+  readonly uploaded: number;
+  readonly notes: R2Notes;
+}
+
+/** What stands beside a record, and is told by a list. */
+export interface R2Notes {
+  /** What the record says, if that is short. */
+  readonly summary?: string;
+  /** Of a blob that a collection is about to remove, see `R2Sweeps`. */
+  readonly sweep?: string;
+  /** Of such a blob: milliseconds since the epoch, after which the collection counts as given up. */
+  readonly until?: string;
 }
 
 /**
- * Milliseconds for which a record that was removed is kept from being written again, so that the call that deletes its object
+ * Milliseconds for which the note of a record that is gone is kept from being replaced, so that the call that deletes its object
  * cannot hit a new one: R2 deletes without conditions.
  */
-const GONE_FOR = 60_000;
+const BURYING = 60_000;
 
 /** Nobody sends such a call this long (milliseconds) before that time ends. */
 const MARGIN = 40_000;
 
-/** Milliseconds for which a record that is just being deleted is waited for. */
+/** Milliseconds for which a note that is just being deleted is waited for. */
 const PATIENCE = 10_000;
+
+/** Notes that one call of `tidy` deletes at most: each costs a call. */
+const TIDIED = 200;
 
 /** R2 and its simulators take at least this much beside an object. */
 const SUMMARY_LIMIT = 1500;
 
 /**
  * Small objects that are changed only by whom they are as expected: R2's conditional writes, made safe against answers that get
- * lost (each write notes who made it) and against deletions (which R2 makes without conditions: a record is first replaced by
- * a note that it is gone, and only then deleted).
+ * lost (each write notes who made it), against deletions (which R2 makes without conditions: a record that is removed is replaced by
+ * a note that it is gone, which the next one of its key replaces), and against the rate at which R2 lets a key be written to.
  */
 export class R2Records {
   readonly #calls: R2Calls;
@@ -54,23 +71,24 @@ export class R2Records {
       if (object === null) return undefined;
       const bytes = new Uint8Array(await object.arrayBuffer());
       if (bytes.byteLength !== object.size) throw new Error(`R2 gave ${bytes.byteLength} of ${object.size} bytes`);
-      return goneUntil(object) === undefined ? { bytes, etag: object.etag } : undefined;
+      if (goneUntil(object) !== undefined) return undefined;
+      return { bytes, etag: object.etag, uploaded: object.uploaded.getTime(), notes: object.customMetadata ?? {} };
     });
   }
 
   /**
-   * @param summary told by `list`, if it is not too long
+   * @param notes the summary is left out if it is too long
    * @returns the new record's etag; undefined if there is one already
-   * @throws SlipwayError `UNAVAILABLE` if one is just being removed, and is so for long
+   * @throws SlipwayError `UNAVAILABLE` if the note of an earlier one is just being deleted, and is so for long
    */
-  async create(key: string, bytes: Uint8Array, summary?: string): Promise<string | undefined> {
+  async create(key: string, bytes: Uint8Array, notes: R2Notes = {}, urgent = false): Promise<string | undefined> {
     for (let waited = 0, pause = 10; ; ) {
-      const { etag, found } = await this.#put(key, bytes, undefined, noteOf(summary));
+      const { etag, found } = await this.#put(key, bytes, undefined, fitting(notes), urgent);
       if (etag !== undefined) return etag;
       const until = found === null ? 0 : goneUntil(found);
       if (until === undefined) return undefined;
       if (found !== null && until <= this.#calls.now()) {
-        const over = await this.#put(key, bytes, found.etag, noteOf(summary));
+        const over = await this.#put(key, bytes, found.etag, fitting(notes), urgent);
         if (over.etag !== undefined) return over.etag;
       }
       if (waited > PATIENCE) {
@@ -86,51 +104,56 @@ export class R2Records {
   }
 
   /** @returns the new record's etag; undefined if the record is another by now */
-  async replace(key: string, etag: string, bytes: Uint8Array, summary?: string): Promise<string | undefined> {
-    return (await this.#put(key, bytes, etag, noteOf(summary))).etag;
+  async replace(key: string, etag: string, bytes: Uint8Array, notes: R2Notes = {}): Promise<string | undefined> {
+    return (await this.#put(key, bytes, etag, fitting(notes))).etag;
   }
 
   /** @returns whether it was removed; not if it is another by now */
   async remove(key: string, etag: string): Promise<boolean> {
-    const until = this.#calls.now() + GONE_FOR;
-    const note = new TextEncoder().encode(`gone ${randomName()}`);
-    const { etag: gone } = await this.#put(key, note, etag, { gone: String(until) });
-    if (gone === undefined) return false;
-    await this.erase(key, until);
-    return true;
-  }
-
-  /**
-   * Deletes an object that nobody else writes before `until`. That it could not be deleted is no error: what stands there counts
-   * as gone already.
-   */
-  async erase(key: string, until: number): Promise<void> {
-    await this.#calls
-      .run(`delete ${this.#prefix}${key}`, async () => {
-        if (this.#calls.now() <= until - MARGIN) await this.#calls.bucket.delete(this.#prefix + key);
-      })
-      .catch(() => undefined);
+    return await this.#replaceByNote(key, etag, 0);
   }
 
   /** Records whose key begins so, in the order of their keys. */
   async *list(prefix = ""): AsyncGenerator<ListedRecord, void, undefined> {
-    for await (const object of listObjects(this.#calls, this.#prefix + prefix)) {
-      if (goneUntil(object) !== undefined) continue;
-      yield {
-        key: object.key.slice(this.#prefix.length),
-        etag: object.etag,
-        summary: object.customMetadata?.summary,
-      };
+    for await (const object of this.#objects(prefix)) {
+      if (goneUntil(object) === undefined) yield this.#listed(object);
     }
   }
 
-  /** Deletes notes of records that are gone, of which a call that failed left one. */
-  async tidy(): Promise<void> {
-    for await (const object of listObjects(this.#calls, this.#prefix)) {
+  /** Deletes the notes of records that were removed before that time (milliseconds since the epoch): not all at once, if they are many. */
+  async tidy(before: number): Promise<void> {
+    const notes: ListedRecord[] = [];
+    for await (const object of this.#objects("")) {
       const until = goneUntil(object);
-      if (until === undefined || until > this.#calls.now()) continue;
-      await this.remove(object.key.slice(this.#prefix.length), object.etag);
+      if (until === undefined || until > this.#calls.now() || object.uploaded.getTime() >= before) continue;
+      notes.push(this.#listed(object));
+      if (notes.length === TIDIED) break;
     }
+    await this.bury(notes);
+  }
+
+  /** Deletes these records, except for those that are others by now. */
+  async bury(records: readonly Pick<ListedRecord, "key" | "etag">[]): Promise<void> {
+    const until = this.#calls.now() + BURYING;
+    const keys: string[] = [];
+    await forEach(records, async ({ key, etag }) => {
+      if (await this.#replaceByNote(key, etag, until)) keys.push(this.#prefix + key);
+    });
+    // Where that is not possible in time, they are notes that somebody else deletes.
+    await deleteObjects(this.#calls, keys, { until: until - MARGIN }).catch(() => undefined);
+  }
+
+  async *#objects(prefix: string): AsyncGenerator<R2ObjectLike, void, undefined> {
+    yield* listObjects(this.#calls, this.#prefix + prefix);
+  }
+
+  #listed({ key, etag, uploaded, customMetadata }: R2ObjectLike): ListedRecord {
+    return { key: key.slice(this.#prefix.length), etag, uploaded: uploaded.getTime(), notes: customMetadata ?? {} };
+  }
+
+  async #replaceByNote(key: string, etag: string, until: number): Promise<boolean> {
+    const note = new TextEncoder().encode(`gone ${randomName()}`);
+    return (await this.#put(key, note, etag, { gone: String(until) })).etag !== undefined;
   }
 
   /**
@@ -141,26 +164,41 @@ export class R2Records {
     key: string,
     bytes: Uint8Array,
     expected: string | undefined,
-    notes: Record<string, string>,
+    notes: R2Notes | { readonly gone: string },
+    urgent = false,
   ): Promise<{ readonly etag?: string; readonly found: R2ObjectLike | null }> {
     const { bucket } = this.#calls;
     const name = this.#prefix + key;
     const by = randomName();
     const onlyIf = expected === undefined ? { etagDoesNotMatch: "*" } : { etagMatches: expected };
-    return await this.#calls.run(`write ${name}`, async (failures) => {
-      const written = await bucket.put(name, bytes, { onlyIf, customMetadata: { ...notes, by } });
-      if (written !== null) return { etag: written.etag, found: null };
-      const found = await bucket.head(name);
-      if (found?.customMetadata?.by === by) return { etag: found.etag, found: null };
-      if (found?.etag === expected) throw new Error("R2 refused a write although its condition holds");
-      if (failures > 0) {
-        throw new SlipwayError(
-          "UNAVAILABLE",
-          `Cannot write ${name}: R2 did not say whether it was written, and it has been changed since; try again`,
-        );
-      }
-      return { found };
-    });
+    await this.#calls.mayWrite(name);
+    const result = await this.#calls.run(
+      `write ${name}`,
+      async (failures) => {
+        let busy: unknown;
+        try {
+          const written = await bucket.put(name, bytes, { onlyIf, customMetadata: { ...notes, by } });
+          if (written !== null) return { etag: written.etag, found: null };
+        } catch (error) {
+          // Somebody else has written to this key a moment ago: what is there now may settle it.
+          if (!isBusy(error)) throw error;
+          busy = error;
+        }
+        const found = await bucket.head(name);
+        if (found?.customMetadata?.by === by) return { etag: found.etag, found: null };
+        if (found?.etag === expected) throw busy ?? new Error("R2 refused a write although its condition holds");
+        if (failures > 0) {
+          throw new SlipwayError(
+            "UNAVAILABLE",
+            `Cannot write ${name}: R2 did not say whether it was written, and it has been changed since; try again`,
+          );
+        }
+        return { found };
+      },
+      { urgent },
+    );
+    if (result.etag !== undefined) this.#calls.wrote(name);
+    return result;
   }
 }
 
@@ -190,7 +228,7 @@ function goneUntil(object: R2ObjectLike): number | undefined {
   return until === undefined ? undefined : Number(until);
 }
 
-function noteOf(summary: string | undefined): Record<string, string> {
+function fitting({ summary, ...notes }: R2Notes): R2Notes {
   const fits = summary !== undefined && summary.length <= SUMMARY_LIMIT && /^[ -~]*$/.test(summary);
-  return fits ? { summary } : {};
+  return fits ? { summary, ...notes } : notes;
 }

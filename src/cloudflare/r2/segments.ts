@@ -1,4 +1,4 @@
-import type { R2Calls } from "./calls.ts";
+import { deleteObjects, forEach, type R2Calls } from "./calls.ts";
 import { isCount } from "./document.ts";
 
 /** The first `size` bytes of the object `data/ID`: blobs and ingests are made of such. */
@@ -51,19 +51,18 @@ export class R2Data {
 
   /** Whether each segment's object is there and long enough. */
   async has(segments: readonly Segment[]): Promise<boolean> {
-    for (const { id, size } of segments) {
+    let has = true;
+    await forEach(segments, async ({ id, size }) => {
       const key = this.keyOf(id);
       const object = await this.#calls.run(`look for ${key}`, () => this.#calls.bucket.head(key));
-      if (object === null || object.size < size) return false;
-    }
-    return true;
+      if (object === null || object.size < size) has = false;
+    });
+    return has;
   }
 
   async delete(segments: readonly Segment[]): Promise<void> {
-    for (const { id } of segments) {
-      const key = this.keyOf(id);
-      await this.#calls.run(`delete ${key}`, () => this.#calls.bucket.delete(key));
-    }
+    const keys = segments.map(({ id }) => this.keyOf(id));
+    await deleteObjects(this.#calls, [...new Set(keys)]);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { R2Store } from "../../../src/cloudflare/index.ts";
 import { assertEqual } from "../../../src/conformance.ts";
 import { digestOfBytes, sampleBytes } from "../../../src/content/conformance/support.ts";
-import { readBlobBytes, writeBlob } from "../../../src/content/index.ts";
+import { collectGarbage, readBlobBytes, withLease, writeBlob } from "../../../src/content/index.ts";
 import { isSlipwayError } from "../../../src/errors.ts";
 import type { Image } from "../../../src/images/index.ts";
 import type { Digest } from "../../../src/oci/index.ts";
@@ -22,7 +22,9 @@ const small = sampleBytes(1, 700);
 const medium = sampleBytes(2, 100_000);
 const large = sampleBytes(3, PART + 1234);
 
-const digests = new Map([small, medium, large].map((bytes) => [bytes, digestOfBytes(bytes)] as const));
+const tiny = sampleBytes(5, 10);
+
+const digests = new Map([small, medium, large, tiny].map((bytes) => [bytes, digestOfBytes(bytes)] as const));
 
 const digestOf = (bytes: Uint8Array): Digest => digests.get(bytes) ?? digestOfBytes(bytes);
 
@@ -40,6 +42,8 @@ const image = (size: number): Image => ({
   name: "docker.io/library/hello:latest",
   target: { mediaType: "application/vnd.oci.image.manifest.v1+json", digest: digestOf(small), size },
 });
+
+const targetsOf = async ({ images }: R2Store) => (await images.list()).map(({ target }) => target);
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -90,6 +94,44 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     async check(store) {
       for await (const { digest } of store.content.list()) throw new Error(`${digest} is still there`);
+    },
+  },
+  {
+    name: "protecting a blob, and naming it",
+    async act(store) {
+      const lease = await store.leases.create();
+      const content = withLease(store.content, lease);
+      await writeBlob(content, small, { digest: digestOf(small) });
+      await unless("ALREADY_EXISTS", store.images.create(image(small.byteLength)));
+      await lease.release();
+    },
+    async check(store) {
+      await collectGarbage({ content: store.content, leases: store.leases, roots: () => targetsOf(store) });
+      await has(small)(store);
+    },
+  },
+  {
+    name: "collecting garbage",
+    async prepare(store) {
+      await writeBlob(store.content, small, { digest: digestOf(small) });
+      await writeBlob(store.content, medium, { digest: digestOf(medium) });
+      await writeBlob(store.content, tiny, { digest: digestOf(tiny) });
+      await store.images.create(image(small.byteLength));
+      await (await store.leases.create("holds")).add(digestOf(tiny));
+    },
+    async act(store) {
+      const { removed } = await collectGarbage({
+        content: store.content,
+        leases: store.leases,
+        roots: () => targetsOf(store),
+      });
+      for (const { digest } of removed) assertEqual(digest, digestOf(medium), "removed");
+    },
+    async check(store) {
+      const left: string[] = [];
+      for await (const { digest } of store.content.list()) left.push(digest);
+      assertEqual(left.sort(), [digestOf(small), digestOf(tiny)].sort(), "blobs");
+      assertEqual(await readBlobBytes(store.content, { digest: digestOf(tiny) }), tiny, "bytes");
     },
   },
   {

@@ -94,6 +94,9 @@ async function everyBlobIsWhole(store: R2Store): Promise<void> {
 /** After tidying up there is an object for each segment of a blob, and no other. */
 async function nothingIsLeft(bucket: R2BucketLike, store: R2Store, prefix: string): Promise<void> {
   await everyBlobIsWhole(store);
+  // One may be left that R2 did not tell of when it was to be gone on with.
+  for await (const ref of store.abandonedIngests(0)) await store.content.abort(ref);
+  // What is gone is deleted a minute after it was noted, at the earliest.
   await store.tidy(-3600);
   let size = 0;
   for await (const info of store.content.list()) if (info.size > 32 * 1024) size += info.size;

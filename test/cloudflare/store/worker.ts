@@ -40,10 +40,13 @@ const withoutStates: HasherFactory = (algorithm) => {
   };
 };
 
-/** Writes in chunks up to an offset, and vanishes without a word, as a Worker that is killed. */
-async function writeAndVanish(store: R2Store, end: number): Promise<void> {
+/** Writes in chunks up to an offset, not quickly, and vanishes without a word, as a Worker that is killed. */
+async function writeAndVanish(store: R2Store, timers: TestTimers, end: number): Promise<void> {
   const writer = await store.content.writer({ ref: "r", digest });
-  for (let at = 0; at < end; at += 65_536) await writer.write(bytes.subarray(at, Math.min(at + 65_536, end)));
+  for (let at = 0; at < end; at += 65_536) {
+    timers.ahead += 20;
+    await writer.write(bytes.subarray(at, Math.min(at + 65_536, end)));
+  }
 }
 
 /** Counts the reads of blobs' bytes. */
@@ -72,7 +75,7 @@ async function assertWhole(store: R2Store): Promise<void> {
 
 const CASES: Readonly<Record<string, (fixture: Fixture) => Promise<void>>> = {
   "goes on where a Worker was killed, without reading what it wrote": async (fixture) => {
-    await writeAndVanish(fixture.open({ hasher: pureHasher }), 2 * PART + 200_000);
+    await writeAndVanish(fixture.open({ hasher: pureHasher }), fixture.timers, 2 * PART + 200_000);
     const { bucket, reads } = counting(fixture.bucket);
     const store = fixture.open({ hasher: pureHasher }, bucket);
     await assertRejects(store.content.writer({ ref: "r" }), "UNAVAILABLE", "writer, while it may live");
@@ -88,7 +91,7 @@ const CASES: Readonly<Record<string, (fixture: Fixture) => Promise<void>>> = {
   },
 
   "goes on where a Worker was killed, by hashing again where the engine has no states": async (fixture) => {
-    await writeAndVanish(fixture.open({ hasher: withoutStates }), 2 * PART + 200_000);
+    await writeAndVanish(fixture.open({ hasher: withoutStates }), fixture.timers, 2 * PART + 200_000);
     fixture.timers.ahead += 61_000;
     const { bucket, reads } = counting(fixture.bucket);
     const store = fixture.open({ hasher: withoutStates }, bucket);
@@ -98,7 +101,7 @@ const CASES: Readonly<Record<string, (fixture: Fixture) => Promise<void>>> = {
   },
 
   "begins again where R2 has dropped the parts of a killed Worker": async (fixture) => {
-    await writeAndVanish(fixture.open(), PART + 200_000);
+    await writeAndVanish(fixture.open(), fixture.timers, PART + 200_000);
     fixture.timers.ahead += 7 * 86_400_000;
     const dropped: R2BucketLike = {
       ...counting(fixture.bucket).bucket,
@@ -124,6 +127,7 @@ const CASES: Readonly<Record<string, (fixture: Fixture) => Promise<void>>> = {
       const ref = `taken-${act}`;
       const [one, other] = [fixture.open(), fixture.open()];
       const lost = await one.content.writer({ ref });
+      fixture.timers.ahead += 2000;
       await lost.write(sampleBytes(9, PART + 10));
       fixture.timers.ahead += 61_000;
       const taker = await other.content.writer({ ref });
@@ -248,7 +252,11 @@ const CASES: Readonly<Record<string, (fixture: Fixture) => Promise<void>>> = {
     for await (const ref of store.abandonedIngests(3600)) refs.push(ref);
     assertEqual(refs, ["at work"], "abandoned ingests");
     await store.content.abort("at work");
+    assertEqual((await fixture.keys("ingests/")).length, 1, "notes of ingests that are gone");
+    fixture.timers.ahead += 3_700_000;
+    await store.tidy(3600);
     assertEqual((await fixture.keys("ingests/")).length, 0, "records of ingests");
+    assertEqual((await fixture.keys("data/")).length, 1, "objects of blobs");
   },
 
   "lists more than R2 tells at once": async ({ bucket, prefix }) => {
@@ -313,6 +321,7 @@ const CASES: Readonly<Record<string, (fixture: Fixture) => Promise<void>>> = {
       { attempts: 0 },
       { timeout: 0.5 },
       { hold: -1 },
+      { callLimit: 0 },
     ]) {
       await assertRejects(async () => fixture.open(options), "INVALID_ARGUMENT", JSON.stringify(options));
     }

@@ -9,9 +9,6 @@ const TIMEOUT = 600_000;
 /** Bytes up to this many stand in a record itself. */
 const INLINE = 32 * 1024;
 
-/** One record for all times says who holds the lock. */
-const KEPT = /^locks\/leases$/;
-
 const DAY = 24 * 60 * 60;
 
 /** A bucket that each actor opens for itself, as isolates do. */
@@ -53,10 +50,7 @@ export const r2: Engine = {
         for await (const { size } of open().content.list()) if (size > INLINE) large++;
         const data = bucket.keys.filter((key) => key.startsWith("data/"));
         return bucket.keys.filter(
-          (key) =>
-            !/^(?:blobs|images|metadata)\//.test(key) &&
-            !KEPT.test(key) &&
-            (!data.includes(key) || data.length > large),
+          (key) => !/^(?:blobs|images|metadata)\//.test(key) && (!data.includes(key) || data.length > large),
         );
       },
       close: async () => undefined,
