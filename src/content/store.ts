@@ -92,7 +92,8 @@ export interface ContentProvider {
   /** Size and labels of a blob, without reading it. @throws SlipwayError `NOT_FOUND` */
   info(digest: Digest, options?: OperationOptions): Promise<ContentInfo>;
   /**
-   * Raw bytes of a blob or a part of it, not verified: use `readBlob`, which is.
+   * Raw bytes of a blob or a part of it, not verified: use `readBlob`, which is. A part cannot be: whoever puts parts together checks
+   * the digest of the whole.
    * @param range default the whole; `reuse` may be passed over
    * @param options where reading takes requests, these end with the signal and tell when they wait; others look at neither
    * @throws SlipwayError `NOT_FOUND`, or `OUT_OF_RANGE` if the range leaves the blob; by rejecting the first `next()`

@@ -14,9 +14,7 @@ export interface Env {
   readonly REGISTRIES?: string | undefined;
   /** Origins, with spaces between, whose pages may use the relay; `*` stands for all. Default: only pages of the Worker's own. */
   readonly PAGES?: string | undefined;
-  /**
-   * Programs that are no pages may use the relay, too, if they send this as `x-relay-token`. Default: none may.
-   */
+  /** Programs that are no pages may use the relay, too, if they send this as `x-relay-token`. Default: none may. */
   readonly RELAY_TOKEN?: string | undefined;
   /** `pull push`, or `pull`, which is the default: what the relay lets through. */
   readonly RELAY_ACTIONS?: string | undefined;
