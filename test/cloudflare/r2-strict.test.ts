@@ -2,7 +2,14 @@ import { describe, expect, it } from "vitest";
 import { openR2, type R2Store, type R2StoreOptions } from "../../src/cloudflare/index.ts";
 import { collect, digestOfBytes, put, sampleBytes } from "../../src/content/conformance/support.ts";
 import { contentStoreConformance } from "../../src/content/conformance.ts";
-import { type ContentInfo, collectGarbage, readBlobBytes, withLease, writeBlob } from "../../src/content/index.ts";
+import {
+  type ContentInfo,
+  collectGarbage,
+  type LeaseManager,
+  readBlobBytes,
+  withLease,
+  writeBlob,
+} from "../../src/content/index.ts";
 import { imageStoreConformance } from "../../src/images/conformance.ts";
 import type { Digest } from "../../src/oci/index.ts";
 import { metadataStoreConformance } from "../../src/snapshots/conformance.ts";
