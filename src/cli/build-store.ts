@@ -1,7 +1,7 @@
 import { readdir, rmdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { ContentStore } from "../content/index.ts";
-import { collectGarbage, type Lease, withLease } from "../content/index.ts";
+import { collectGarbage, confirmLease, type Lease, withLease } from "../content/index.ts";
 import { createMemoryImageStore, type Image, type ImageStore } from "../images/index.ts";
 import { isSlipwayError } from "../index.ts";
 import { type DirectoryStore, openDirectoryStore, openTemporaryStore } from "../node/index.ts";
@@ -22,7 +22,7 @@ export type AfterFailure = "undo" | "keep blobs";
 /**
  * Runs `work` on the store in `directory`, or on one that vanishes at the end. Its blobs are safe from garbage collections
  * while it runs; if it fails, what it has put into the store is taken out again, and a store that was made for it is removed.
- * @param afterFailure `keep blobs`: what was fetched stays for the next try, and names are not touched
+ * @param afterFailure `keep blobs`: what was fetched stays for the next try; names are taken back all the same
  */
 export async function withBuildStore<T>(
   directory: string | undefined,
@@ -62,10 +62,11 @@ async function withDirectoryStore<T>(
       const content = withLease(store.content, { add: (digest) => changes.protect(digest) });
       const result = await work({ content, images: changes.images, metadata: changes.metadata });
       await changes.giveNames();
+      await confirmLease(store.leases, lease);
       return result;
     } catch (error) {
       // The reason of the failure is what counts, not what cleaning up says.
-      if (afterFailure === "undo") await changes.undo().catch(() => undefined);
+      await changes.undo(afterFailure).catch(() => undefined);
       throw error;
     } finally {
       await lease.release();
@@ -177,7 +178,7 @@ class StoreChanges {
   }
 
   /** Names first, while the lease protects what they stood for; then records; then the blobs that nobody else refers to or holds. */
-  async undo(): Promise<void> {
+  async undo(afterFailure: AfterFailure): Promise<void> {
     const { content, images, metadata, leases } = this.#store;
     for (const { image, before } of this.#given.toReversed()) {
       const { name, target } = image;
@@ -190,6 +191,7 @@ class StoreChanges {
         if (!isSlipwayError(error, "FAILED_PRECONDITION")) unlessGone(error);
       });
     }
+    if (afterFailure === "keep blobs") return;
     for (const [key, value] of this.#records) await metadata.compareAndSet(key, value, undefined);
     await this.#lease.release();
     await collectGarbage({ content, among: this.#blobs, roots: () => this.#store.roots(), leases });

@@ -16,7 +16,7 @@
 
 export type { CollectedGarbage, GarbageCollection, GarbageRoot, GarbageRoots } from "./gc.ts";
 export { collectGarbage } from "./gc.ts";
-export { underLease, withLease } from "./leased-store.ts";
+export { confirmLease, underLease, withLease } from "./leased-store.ts";
 export type { Lease, LeaseManager, LeaseManagerOptions, LeaseRecords } from "./leases.ts";
 export { createLeaseManager } from "./leases.ts";
 export type { MemoryContentStoreOptions } from "./memory.ts";

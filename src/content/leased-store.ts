@@ -1,4 +1,5 @@
 import type { ReadRange } from "../bytes.ts";
+import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
@@ -27,6 +28,7 @@ export function withLease(store: ContentStore, lease: Pick<Lease, "add">): Conte
  * Runs `work` on the store under a lease of its own, which ends with it: by then a name, or whatever else stays, must refer to what is
  * to be kept. The store that `work` gets can be used afterwards, too, and protects nothing more.
  * @param leases undefined: without a lease, for a store in which nothing is collected meanwhile
+ * @throws SlipwayError `FAILED_PRECONDITION` as {@link confirmLease}, and what `work` throws
  */
 export async function underLease<T>(
   leases: LeaseManager | undefined,
@@ -37,12 +39,32 @@ export async function underLease<T>(
   const lease = await leases.create();
   let isOver = false;
   try {
-    return await work(withLease(store, { add: async (digest) => (isOver ? undefined : await lease.add(digest)) }));
+    const result = await work(
+      withLease(store, { add: async (digest) => (isOver ? undefined : await lease.add(digest)) }),
+    );
+    await confirmLease(leases, lease);
+    return result;
   } finally {
     isOver = true;
     // One that cannot be released ends by itself. What became of the work is what counts.
     await lease.release().catch(() => undefined);
   }
+}
+
+/**
+ * Makes sure that a lease was in force until now. Called after an image was named and before the lease is released: only then is it known
+ * that no collection has taken a blob before the name referred to it. A lease ends early where a clock is set forward, or its process was
+ * stopped for a day.
+ * @throws SlipwayError `FAILED_PRECONDITION` if it has ended
+ */
+export async function confirmLease(leases: Pick<LeaseManager, "get">, { id }: Pick<Lease, "id">): Promise<void> {
+  await leases.get(id).catch((error: unknown) => {
+    if (!isSlipwayError(error, "NOT_FOUND")) throw error;
+    throw new SlipwayError(
+      "FAILED_PRECONDITION",
+      `Cannot rely on what was written: lease ${id} has expired meanwhile, and a garbage collection may have removed some of it; try again`,
+    );
+  });
 }
 
 class LeasedStore implements ContentStore {

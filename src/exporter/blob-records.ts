@@ -1,10 +1,11 @@
-import type { ContentStore } from "../content/store.ts";
+import type { ContentInfo, ContentStore } from "../content/store.ts";
 import type { Layer, LayerWarning } from "../diff/differ.ts";
 import { isSlipwayError } from "../errors.ts";
 import { digestOf } from "../hash/index.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
-import { digestHex, isDigest } from "../oci/digest.ts";
+import { type Digest, digestHex, isDigest } from "../oci/digest.ts";
 import type { MetadataStore } from "../snapshots/metadata.ts";
+import { BLOCKS } from "./block-cache-index.ts";
 
 /** A layer and what had to be left out of it. */
 export interface RecordedLayer extends Pick<Layer, "descriptor" | "diffID"> {
@@ -28,14 +29,18 @@ export const FORMAT = 4;
 const PREFIX = "layers/";
 
 /**
- * Removes the records of layers that the content store no longer has, from a metadata store that exporters keep them in. They do no harm;
- * they only take room. A record goes without its layer, never the other way round: one that another exporter makes of the same layer
+ * Removes the records of layers that the content store no longer has, and of their blocks, from a metadata store that exporters keep them
+ * in. They do no harm; they only take room. A record goes without its layer, never the other way round: one that another exporter makes of the same layer
  * meanwhile may be lost, which costs it time the next time and nothing else.
  */
 export async function removeLostBlobRecords(
   metadata: Pick<MetadataStore, "get" | "keys" | "delete">,
   content: Pick<ContentStore, "info">,
 ): Promise<void> {
+  for (const key of await metadata.keys(BLOCKS)) {
+    const layer = key.slice(BLOCKS.length);
+    if (isDigest(layer) && (await infoIfThere(content, layer)) === undefined) await metadata.delete(key);
+  }
   for (const key of await metadata.keys(PREFIX)) {
     const value = await metadata.get(key);
     const layer = value && parseRecord(value);
@@ -65,10 +70,15 @@ export function createBlobRecords(metadata: MetadataStore, content: ContentStore
 
 /** Whether the store has a blob of this digest and size. A store under a lease protects what it is asked for. */
 export async function holdBlob(content: Pick<ContentStore, "info">, { digest, size }: Descriptor): Promise<boolean> {
+  const found = await infoIfThere(content, digest);
+  return found?.size === size;
+}
+
+async function infoIfThere(content: Pick<ContentStore, "info">, digest: Digest): Promise<ContentInfo | undefined> {
   try {
-    return (await content.info(digest)).size === size;
+    return await content.info(digest);
   } catch (error) {
-    if (isSlipwayError(error, "NOT_FOUND")) return false;
+    if (isSlipwayError(error, "NOT_FOUND")) return undefined;
     throw error;
   }
 }

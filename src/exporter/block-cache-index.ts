@@ -16,7 +16,8 @@ interface LoadedRecord {
   readonly places: readonly BlockPlace[];
 }
 
-const PREFIX = "blocks/";
+/** What keys of records begin with; the layer's digest follows. */
+export const BLOCKS = "blocks/";
 
 /**
  * Which blocks lie where: the records under `blocks/`, one for each layer, named by its digest, and all of them in memory. Others
@@ -42,11 +43,11 @@ export class BlockIndex {
   /** Learns what was added and removed since the last time. */
   refresh(): Promise<void> {
     return this.#inOrder(async () => {
-      const keys = new Set(await this.#metadata.keys(PREFIX));
-      for (const layer of this.#records.keys()) if (!keys.has(PREFIX + layer)) this.#unload(layer);
+      const keys = new Set(await this.#metadata.keys(BLOCKS));
+      for (const layer of this.#records.keys()) if (!keys.has(BLOCKS + layer)) this.#unload(layer);
       const found: (readonly [Digest, BlockRecord])[] = [];
       for (const key of keys) {
-        const layer = key.slice(PREFIX.length);
+        const layer = key.slice(BLOCKS.length);
         if (this.#foreign.has(key) || (isDigest(layer) && this.#records.has(layer))) continue;
         const record = isDigest(layer) ? await this.#read(key) : "foreign";
         if (record === "foreign") this.#foreign.add(key);
@@ -90,7 +91,7 @@ export class BlockIndex {
       let sequence = 0;
       for (const record of this.#records.values()) sequence = Math.max(sequence, record.sequence + 1);
       const record = { sequence, blocks };
-      await this.#metadata.set(PREFIX + layer, await packRecord(record));
+      await this.#metadata.set(BLOCKS + layer, await packRecord(record));
       this.#unload(layer);
       this.#load(layer, record);
       await this.#evict();
@@ -101,7 +102,7 @@ export class BlockIndex {
   remove(layer: Digest): Promise<void> {
     return this.#inOrder(async () => {
       if (!this.#unload(layer)) return;
-      await this.#metadata.delete(PREFIX + layer);
+      await this.#metadata.delete(BLOCKS + layer);
     });
   }
 
@@ -141,7 +142,7 @@ export class BlockIndex {
     for (const [layer] of oldestFirst) {
       if (this.#count <= this.#limit) return;
       this.#unload(layer);
-      await this.#metadata.delete(PREFIX + layer);
+      await this.#metadata.delete(BLOCKS + layer);
     }
   }
 

@@ -139,6 +139,24 @@ const failing = (work: (stores: BuildStores) => Promise<unknown>): Promise<unkno
     }),
   ).rejects.toThrow("failed at the end");
 
+describe("a build whose lease has ended before its image was named", () => {
+  // A clock that was wrong at boot, a laptop that slept, a build that was stopped for the weekend.
+  const collectionOfTheDayAfterTomorrow = async (): Promise<void> => {
+    const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now() + 2 * 24 * 3600 * 1000);
+    await otherCollection().finally(() => clock.mockRestore());
+  };
+
+  it.each(["undo", "keep blobs"] as const)(
+    "fails, and leaves no name of an image without blobs (%s)",
+    async (after) => {
+      once("name", NAME, collectionOfTheDayAfterTomorrow);
+      const built = withBuildStore(directory, (stores) => buildImage(stores, "mine"), after);
+      await expect(built).rejects.toMatchObject({ code: "FAILED_PRECONDITION" });
+      expect(existsSync(directory)).toBe(false);
+    },
+  );
+});
+
 describe("a build that fails", () => {
   it("leaves the image that had its name before, with all its blobs, though garbage was collected meanwhile", async () => {
     const before = await otherBuild("old");

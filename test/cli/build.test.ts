@@ -276,10 +276,29 @@ describe("the other commands", () => {
     expect((await run("inspect", "site:1")).status).toBe(0);
   });
 
+  it("gc forgets what is recorded of layers and their blocks that are gone, and of no others", async () => {
+    mkdirSync(path("changing"));
+    const records = async (): Promise<readonly string[]> => {
+      const store = await openDirectoryStore(path("changes"));
+      return (await store.metadata.keys("")).map((key) => key.split("/")[0] ?? "").sort();
+    };
+    for (const seed of [1, 2, 3]) {
+      // Long enough for a block to be worth a record.
+      const lines = Array.from({ length: 20_000 }, (_, line) => `${line * seed} of ${seed}\n`);
+      writeFileSync(path("changing/file"), lines.join(""));
+      expect((await run("build", "changing", "-t", "site:1", "--store", "changes")).status).toBe(0);
+      const built = await records();
+      expect((await run("gc", "--store", "changes", "--dry-run")).status).toBe(0);
+      expect(await records()).toEqual(built);
+      expect((await run("gc", "--store", "changes")).status).toBe(0);
+      expect(await records()).toEqual(["blocks", "layers"]);
+    }
+  });
+
   it("gc forgets unfinished uploads that their registry has forgotten by now, and no younger ones", async () => {
     const store = await openDirectoryStore(path("uploads"));
     for (const age of ["old", "young"]) await store.metadata.set(`registry/uploads/host/${age}`, Buffer.from("{}"));
-    await store.metadata.set("layers/old", Buffer.from("{}"));
+    await store.metadata.set("others/old", Buffer.from("{}"));
     const eightDaysAgo = Date.now() / 1000 - 8 * 24 * 60 * 60;
     for (const name of listing(path("uploads/.slipway/metadata"))) {
       if (name.includes("old")) utimesSync(path("uploads/.slipway/metadata", name), eightDaysAgo, eightDaysAgo);
@@ -287,7 +306,7 @@ describe("the other commands", () => {
     const gc = (...more: string[]) => run("gc", "--store", "uploads", ...more);
     expect(JSON.parse((await gc("--dry-run", "--json")).stdout).uploads).toEqual(["registry/uploads/host/old"]);
     expect((await gc()).stdout).toBe("removed 0 blobs, 0 B, and 1 unfinished\n");
-    expect(await store.metadata.keys("")).toEqual(["layers/old", "registry/uploads/host/young"]);
+    expect(await store.metadata.keys("")).toEqual(["others/old", "registry/uploads/host/young"]);
     expect((await gc()).stdout).toBe("removed 0 blobs, 0 B\n");
   });
 

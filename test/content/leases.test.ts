@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { contentStoreConformance } from "../../src/content/conformance.ts";
 import {
   type ContentStore,
+  collectGarbage,
   createLeaseManager,
   createMemoryContentStore,
   type Lease,
@@ -234,5 +235,24 @@ describe("underLease", () => {
     const leases = createLeaseManager({ ...records, delete: () => Promise.reject(new Error("release")) });
     await expect(underLease(leases, content, () => Promise.reject(failure))).rejects.toBe(failure);
     expect(await underLease(leases, content, async () => "done")).toBe("done");
+  });
+
+  it("fails where the lease has ended before the work has, so that nobody relies on what a collection may have removed", async () => {
+    let now = 1000;
+    const content = createMemoryContentStore();
+    const leases = createLeaseManager(createRecords(), { now: () => now, lifetime: 60 });
+    const work = async (store: ContentStore): Promise<Digest> => {
+      const { digest } = await writeBlob(store, bytesOf("content"));
+      now += 30;
+      await collectGarbage({ content, leases, roots: () => [] });
+      return digest;
+    };
+    await underLease(leases, content, work);
+    await expect(
+      underLease(leases, content, async (store) => {
+        await work(store);
+        await work(store);
+      }),
+    ).rejects.toMatchObject({ code: "FAILED_PRECONDITION", message: expect.stringMatching(/has expired/) as string });
   });
 });

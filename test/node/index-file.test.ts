@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { lstatSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { writeBlob } from "../../src/content/index.ts";
+import { collectGarbage, writeBlob } from "../../src/content/index.ts";
 import type { Image } from "../../src/images/store.ts";
 import { type DirectoryStore, openDirectoryStore } from "../../src/node/index.ts";
 import type { Digest } from "../../src/oci/digest.ts";
@@ -45,6 +45,21 @@ describe("index.json as an image store", () => {
         },
       ],
     });
+  });
+
+  it.each([
+    ["that is gone", () => rmSync(indexFile()), "it is not there"],
+    ["without a list", () => writeIndex({ schemaVersion: 2 }), "manifests is not a list"],
+  ])("does not take one %s for an empty one, so that no collection removes all images", async (_, lose, reason) => {
+    const blob = await writeBlob(store.content, bytesOf("a manifest"));
+    await store.images.create({ name: "docker.io/library/hello:1.0", target: { ...targetOf("a"), ...blob } });
+    lose();
+    const { content, leases, roots } = store;
+    const refused = { code: "INVALID_DOCUMENT", message: expect.stringContaining(reason) as string };
+    await expect(collectGarbage({ content, leases, roots })).rejects.toMatchObject(refused);
+    await expect(store.images.list()).rejects.toMatchObject(refused);
+    await expect(store.images.create(imageOf("docker.io/library/other:1"))).rejects.toMatchObject(refused);
+    expect(await content.info(blob.digest)).toMatchObject({ size: blob.size });
   });
 
   it("is not written again to say the same", async () => {

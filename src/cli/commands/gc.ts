@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type CollectedGarbage, collectGarbage } from "../../content/index.ts";
+import { removeLostBlobRecords } from "../../exporter/index.ts";
 import { openDirectoryStore } from "../../node/index.ts";
 import { UPLOAD_RECORDS } from "../../registry/index.ts";
 import type { CliContext } from "../context.ts";
@@ -65,6 +66,8 @@ async function collectIn(directory: string, dryRun: boolean, signal: AbortSignal
       dryRun,
       signal,
     });
+    // Of all layers that are gone, not only of those that went now: a collection may have been killed here.
+    if (!dryRun) await removeLostBlobRecords(store.metadata, store.content);
     return { ...collected, uploads: await store.removeOldRecords(UPLOAD_RECORDS, UPLOADS_AFTER_SECONDS, { dryRun }) };
   } finally {
     await store.close();

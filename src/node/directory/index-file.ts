@@ -108,11 +108,23 @@ export class IndexFileImages implements ImageStore {
     });
   }
 
+  /**
+   * What stands for an index that is not there: an empty one where the layout was removed as such by another process, marker first. A
+   * layout with its marker has lost its index, and nobody knows what its images are; unless it was made anew between the two looks.
+   */
+  async #whileAbsent(): Promise<Uint8Array | undefined> {
+    const { paths } = this.#options;
+    return (await readIfThere(paths.marker)) === undefined ? EMPTY_INDEX : await readIfThere(paths.index);
+  }
+
   async #read(): Promise<IndexDocument> {
     const path = join(this.#options.paths.index);
     const refuse = (why: string, cause?: unknown): SlipwayError =>
       new SlipwayError("INVALID_DOCUMENT", `Cannot read ${path}: ${why}`, { cause });
-    const bytes = (await readIfThere(path)) ?? EMPTY_INDEX;
+    const bytes = (await readIfThere(path)) ?? (await this.#whileAbsent());
+    if (bytes === undefined) {
+      throw refuse("it is not there, so what the layout's images are is not known; restore it, or remove the layout");
+    }
     if (bytes.byteLength > DOCUMENT_LIMIT) throw refuse(`it is longer than ${DOCUMENT_LIMIT} bytes`);
     let document: unknown;
     try {
@@ -131,8 +143,8 @@ export class IndexFileImages implements ImageStore {
     if ("config" in document || "layers" in document) {
       throw new SlipwayError("AMBIGUOUS_DOCUMENT", `Cannot read ${path}: it could be a manifest as well as an index`);
     }
-    // Go writes a list without elements as null.
-    const manifests: unknown = "manifests" in document ? (document.manifests ?? []) : [];
+    // Go writes a list without elements as null. One that is not there at all is no empty one: a collection would remove everything.
+    const manifests: unknown = "manifests" in document ? (document.manifests ?? []) : undefined;
     if (!Array.isArray(manifests)) throw refuse("manifests is not a list");
     return { ...document, manifests: manifests.map((entry: unknown) => checkEntry(entry, refuse)) };
   }
