@@ -50,7 +50,7 @@ describe("a build after another of the same directory", () => {
         expect(stderr).toMatch(/\nlayer .* cached\n/);
         return stderr;
       })
-      .toMatch(/\nfiles {3}5, of them 5 unchanged and not read\n/);
+      .toMatch(/\nfiles {3}5, all unchanged and not read\n/);
     expect(listing(temporary)).toEqual([]);
   });
 
