@@ -1,5 +1,6 @@
 // npm run worker: the Worker in workerd, with its bucket under out/worker. Nothing to sign up for.
-//   npm run worker -- [--port 8787] [--token TOKEN] [--data DIR] [--registries "docker.io ghcr.io"] [--pages ORIGIN] [--relay-token TOKEN]
+//   npm run worker -- [--port 8787] [--token TOKEN] [--data DIR] [--limit BYTES] [--registries "docker.io ghcr.io"]
+//                     [--actions "pull push"] [--pages ORIGIN] [--relay-token TOKEN]
 // PORT, WRITE_TOKEN, REGISTRIES, PAGES, RELAY_TOKEN and RELAY_ACTIONS of the environment do the same.
 
 import { randomBytes } from "node:crypto";
@@ -49,7 +50,12 @@ const miniflare = new Miniflare({
     ...relayBindings,
   },
 });
-const { origin, host } = await miniflare.ready;
+const { origin, host } = await miniflare.ready.catch(async (error) => {
+  await miniflare.dispose().catch(() => undefined);
+  if (error.code !== "ERR_ADDRESS_IN_USE") throw error;
+  console.error(`Cannot listen on port ${port}: another program does; name another with --port`);
+  process.exit(1);
+});
 console.log(`The Worker listens on ${origin}, on this machine only. Its write token is ${token}
 
 Try it:

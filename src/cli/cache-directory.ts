@@ -1,7 +1,7 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { SlipwayError } from "../index.ts";
+import { isSlipwayError, SlipwayError } from "../index.ts";
 import {
   type DirectoryStore,
   errnoOf,
@@ -55,7 +55,11 @@ export async function openTrusted(directory: string): Promise<DirectoryStore | s
   if (why === undefined && (await closeToOthers(directory, tag))) why = await distrust(directory);
   if (why !== undefined) return why;
   if (!(await isOurTag(tag))) {
-    const store = await openDirectoryStore(directory);
+    const store = await openDirectoryStore(directory).catch((error: unknown) => {
+      if (!isSlipwayError(error, "INVALID_ARCHIVE")) throw error;
+      const reason = "it has other files in it; name another directory with --cache-dir or $SLIPWAY_CACHE_DIR";
+      throw new SlipwayError(error.code, `Cannot use ${directory} as a cache: ${reason}`, { cause: error });
+    });
     const empty = await store.isEmpty();
     await store.close();
     // Another process that makes it a cache tags it before it puts anything into it: looked at last.

@@ -11,7 +11,7 @@ export interface Failure {
 }
 
 /** Status of a command that was not understood, as most programs have it. */
-const USAGE_STATUS = 2;
+export const USAGE_STATUS = 2;
 
 /** What to tell of an error: one line with what failed, why, what to do, and the code. */
 export function describeFailure(error: unknown, doing: string): Failure {

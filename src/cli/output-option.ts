@@ -96,7 +96,8 @@ function destination(
         : "type=registry takes no dest; name the image with --tag HOST/NAME:TAG",
     );
   }
-  if (dest === undefined || dest === "") throw bad(`dest= is missing; say where, for example -o type=${type},dest=out`);
+  if (dest === undefined || dest === "")
+    throw bad(`dest= is missing; say where, for example -o type=${type},dest=${type === "local" ? "out" : "out.tar"}`);
   if (type === "local" && dest === "-") throw bad("type=local writes a directory, which cannot go to stdout");
   return dest;
 }

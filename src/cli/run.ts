@@ -1,6 +1,6 @@
 import process from "node:process";
 import { CommanderError } from "commander";
-import { describeFailure, stackOf } from "./failure.ts";
+import { describeFailure, stackOf, USAGE_STATUS } from "./failure.ts";
 import { withInterrupts } from "./interrupt.ts";
 import { createProgram } from "./program.ts";
 import { createStdout } from "./stdout.ts";
@@ -27,6 +27,8 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Help and version were asked for and have been printed.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    // Without a command there is nothing to do: the help has been printed, and says it all.
+    if (error instanceof CommanderError && error.code === "commander.help") return USAGE_STATUS;
     const { message, exitStatus } = describeFailure(error, doing);
     process.stderr.write(`slipway: ${message}\n`);
     if (debug) process.stderr.write(`${stackOf(error)}\n`);

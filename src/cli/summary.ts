@@ -11,7 +11,10 @@ export function summarise({ image, fileSize, files }: BuildResult, plan: BuildPl
   const { type, dest, directory } = plan.output;
   // A root filesystem has neither digest nor layers: those were only on the way.
   const lines = type === "tar" || type === "local" ? [] : imageLines(image, plan, style);
-  if (files.unread > 0) lines.push(["files", `${files.files}, of them ${files.unread} unchanged and not read`]);
+  if (files.unread > 0) {
+    const unread = files.unread === files.files ? "all" : `${files.unread} of them`;
+    lines.push(["files", `${files.files}, ${unread} unchanged and not read`]);
+  }
   lines.push(...image.pushed.flatMap(pushSummary));
   if (dest !== undefined && dest !== "-") {
     const size = fileSize === undefined ? "" : `  ${formatBytes(fileSize)}`;

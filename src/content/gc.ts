@@ -48,8 +48,8 @@ export interface CollectedGarbage {
  * no document contains is never looked at; a document is read with a limit and verified.
  *
  * Blobs that are written while it runs, and that no root refers to yet, are safe only under a lease (`withLease`).
- * @throws SlipwayError `INVALID_ARGUMENT` if `roots` is no function; `DIGEST_MISMATCH`, `SIZE_MISMATCH` if a manifest or index is corrupt: what it referred to is not known, and
- *   nothing is removed
+ * @throws SlipwayError `INVALID_ARGUMENT` if `roots` is no function, or gives what is no root; `INVALID_DIGEST`; `DIGEST_MISMATCH`,
+ *   `SIZE_MISMATCH` if a manifest or index is corrupt: what it referred to is not known, and nothing is removed
  */
 export async function collectGarbage(options: GarbageCollection): Promise<CollectedGarbage> {
   const { content, among, leases, dryRun = false, signal } = options;
@@ -85,6 +85,25 @@ async function* infosOf(content: ContentStore, digests: Iterable<Digest>): Async
   }
 }
 
+/** A function with braces and no `return` gives nothing. @throws SlipwayError `INVALID_ARGUMENT` */
+function checkRoots(roots: GarbageRoots): GarbageRoots {
+  const given: unknown = roots;
+  if (typeof given === "object" && given !== null && (Symbol.iterator in given || Symbol.asyncIterator in given)) {
+    return roots;
+  }
+  throw new SlipwayError("INVALID_ARGUMENT", `Cannot collect garbage: roots gives no list, but ${String(given)}`);
+}
+
+/** @throws SlipwayError `INVALID_ARGUMENT` */
+function checkRoot(root: GarbageRoot): GarbageRoot {
+  const given: unknown = root;
+  if (typeof given === "string" || (typeof given === "object" && given !== null && "digest" in given)) return root;
+  throw new SlipwayError(
+    "INVALID_ARGUMENT",
+    "Cannot collect garbage: a root is a digest or a descriptor; give the `target` of an image, not the image itself",
+  );
+}
+
 /** Finds what is to stay, as often as it is asked to. A document is read once: what its digest names does not change. */
 class Marker {
   readonly #options: GarbageCollection;
@@ -101,7 +120,7 @@ class Marker {
     const marked = new Set<Digest>();
     // In this order: an image is named before its lease is released, so that one of the two shows it.
     const pending: GarbageRoot[] = [...((await leases?.protectedDigests()) ?? [])];
-    for await (const root of await roots()) pending.push(root);
+    for await (const root of checkRoots(await roots())) pending.push(checkRoot(root));
     /** Blobs that were looked into: one may be named first as a leaf and then as a document. */
     const opened = new Set<Digest>();
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {

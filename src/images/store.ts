@@ -27,7 +27,11 @@ export interface DeleteImageOptions {
 
 /** Image names, after containerd's `images.Store`. `imageStoreConformance` says in tests what each implementation must do. */
 export interface ImageStore {
-  /** The image of exactly that name. @throws SlipwayError `NOT_FOUND` */
+  /**
+   * The image of exactly that name, in full: what `build` was told to call `hello` is `docker.io/library/hello:latest` here.
+   * `formatReference(parseReference(name))` of `slipway/oci` makes the one of the other.
+   * @throws SlipwayError `NOT_FOUND`
+   */
   get(name: string): Promise<Image>;
   /** All images, ordered by name. */
   list(): Promise<readonly Image[]>;
@@ -39,7 +43,7 @@ export interface ImageStore {
    */
   update(image: Image, options?: UpdateImageOptions): Promise<Image>;
   /**
-   * Removes the name; the blobs stay until they are collected as garbage. The condition is checked in the same step.
+   * Removes the name, given in full as for `get`; the blobs stay until they are collected as garbage. The condition is checked in the same step.
    * @throws SlipwayError `NOT_FOUND`; `FAILED_PRECONDITION` if the name stands for something else
    */
   delete(name: string, options?: DeleteImageOptions): Promise<void>;

@@ -65,7 +65,10 @@ export interface DirectoryStore {
    * @returns whether it is gone
    */
   removeIfEmpty(): Promise<boolean>;
-  /** Removes what is empty of Slipway's own, so that a finished layout has only what the spec names. Close writers first. */
+  /**
+   * Removes what is empty of Slipway's own, so that a finished layout has only what the spec names. Close writers first. Nothing is held
+   * open: what uses the store afterwards works still, and calls for another `close`. `openTemporaryStore`'s is gone.
+   */
   close(): Promise<void>;
 }
 

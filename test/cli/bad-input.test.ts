@@ -42,6 +42,13 @@ async function failsEverywhere(args: readonly string[], code: string, ...words: 
   expectNothingLeft();
 }
 
+it("prints the help, and nothing else, where no command is given", async () => {
+  const { status, stdout, stderr } = await run();
+  expect([status, stdout]).toEqual([2, ""]);
+  expect(stderr).toMatch(/^Usage: slipway /);
+  expect(stderr).not.toMatch(/Cannot|outputHelp/);
+});
+
 describe("a bad directory", () => {
   it("that is missing", () => failsEverywhere(["missing"], "NOT_FOUND", "missing"));
 

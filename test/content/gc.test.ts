@@ -176,6 +176,18 @@ describe("collectGarbage", () => {
     await held.close();
   });
 
+  it.each([
+    ["nothing", () => undefined, /roots gives no list/],
+    ["a record of an image", () => [{ name: "x", target: { digest: "sha256:0" } }], /give the `target` of an image/],
+    ["undefined", () => [undefined], /a root is a digest or a descriptor/],
+  ])("says what roots are where a function gives %s", async (_, given, message) => {
+    const content = createMemoryContentStore();
+    const blob = await put(content, "stays");
+    const roots = given as unknown as () => [];
+    await expect(collectGarbage({ content, roots })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message });
+    expect(await digestsIn(content)).toEqual([blob.digest]);
+  });
+
   it("refuses a list of roots: it is old by the time it is used", async () => {
     const content = createMemoryContentStore();
     const roots = [] as unknown as () => [];

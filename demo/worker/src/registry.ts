@@ -78,7 +78,11 @@ const noManifest = (digest: Digest): HttpError =>
 
 async function sendBlob(request: Request, { content }: R2Store, digest: string): Promise<Response> {
   if (!isDigest(digest)) {
-    throw new HttpError(400, "DIGEST_INVALID", `Cannot find blob ${JSON.stringify(digest.slice(0, 200))}: no digest`);
+    throw new HttpError(
+      400,
+      "DIGEST_INVALID",
+      `Cannot find blob ${JSON.stringify(digest.slice(0, 200))}: it is no digest`,
+    );
   }
   const { size } = await found404("BLOB_UNKNOWN", () => content.info(digest));
   const headers = {

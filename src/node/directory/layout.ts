@@ -83,7 +83,7 @@ export async function openLayout(
   if (!options.create || foreign.length > 0) {
     throw new SlipwayError(
       "INVALID_ARCHIVE",
-      `Cannot open image layout ${root}: it has no file oci-layout${foreign.length > 0 ? `, but ${foreign[0]}` : ""}`,
+      `Cannot open image layout ${root}: it has no file oci-layout${foreign.length > 0 ? `, but other files (${foreign[0]})` : ""}`,
     );
   }
   try {
