@@ -4,6 +4,21 @@ import type { Digest } from "../oci/digest.ts";
 /** Rows of a block: their memory is had together, and never moved. */
 const BLOCK = 1024;
 
+/** A number for each row of a {@link DigestTable}. */
+export class Column {
+  readonly #blocks: Float64Array[] = [];
+
+  get(row: number): number {
+    return this.#blocks[Math.floor(row / BLOCK)]?.[row % BLOCK] ?? 0;
+  }
+
+  set(row: number, value: number): void {
+    while (this.#blocks.length * BLOCK <= row) this.#blocks.push(new Float64Array(BLOCK));
+    const block = this.#blocks[Math.floor(row / BLOCK)];
+    if (block !== undefined) block[row % BLOCK] = value;
+  }
+}
+
 /**
  * Numbers for digests, from 0 on, for columns of what is known of blobs. A digest takes some 45 bytes, a quarter of what an entry of a
  * `Map` and its string take. The number of a deleted digest is given to the next new one.

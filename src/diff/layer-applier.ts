@@ -70,7 +70,7 @@ export class LayerApplier {
       if (step.directory !== undefined) {
         directory = step.directory;
       } else {
-        const made = new LayerDirectory();
+        const made = this.#root.make();
         await this.#work.mkdir(path);
         touch(directories);
         directory.put(step.name, made);
@@ -83,7 +83,7 @@ export class LayerApplier {
 
   async #put(entry: TarEntry, { path, directories, directory, name }: Target): Promise<void> {
     touch(directories);
-    const existing = directory.entries.get(name);
+    const existing = directory.get(name);
     if (entry.type === "directory" && existing?.type === "directory") {
       await setAttributes(this.#work, path, attributesOf(entry), { replaceXattrs: true });
       directory.put(name, existing);
@@ -91,7 +91,7 @@ export class LayerApplier {
     }
     if (existing !== undefined) {
       await this.#work.remove(path, { recursive: true });
-      directory.entries.delete(name);
+      directory.delete(name);
     }
     directory.put(name, await this.#create(entry, path));
   }
@@ -107,7 +107,7 @@ export class LayerApplier {
         break;
       case "directory":
         await this.#work.mkdir(path, attributes);
-        return new LayerDirectory();
+        return this.#root.make();
       case "symlink": {
         const target = entry.linkName ?? "";
         await this.#work.symlink(target, path, attributes);
@@ -163,17 +163,17 @@ export class LayerApplier {
   async #clear(directory: LayerDirectory, path: string): Promise<void> {
     if (directory.cleared) return;
     directory.cleared = true;
-    for (const name of [...directory.entries.keys()]) await this.#hideEntry(directory, name, `${path}/${name}`);
+    for (const name of directory.lowerNames()) await this.#hideEntry(directory, name, `${path}/${name}`);
   }
 
   async #hideEntry(directory: LayerDirectory, name: string, path: string): Promise<void> {
-    const entry = directory.entries.get(name);
+    const entry = directory.get(name);
     if (entry === undefined) return;
     if (entry.type === "directory" && entry.touched) {
       await this.#clear(entry, path);
     } else if (!directory.isOwn(name)) {
       await this.#work.remove(path, { recursive: true });
-      directory.entries.delete(name);
+      directory.delete(name);
     }
   }
 }

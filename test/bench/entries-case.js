@@ -30,7 +30,7 @@ const sample = () => {
 /** The host's hasher. It is asked for each directory and each file, and so is a place to look at the memory even where nothing waits. */
 const hasher = Object.assign(
   (/** @type {"sha256" | "sha512"} */ algorithm) => {
-    if (gc !== undefined && ++calls % Math.ceil(entries / 20) === 0) sample();
+    if (gc !== undefined && ++calls % Math.ceil(entries / 8) === 0) sample();
     return hostHasher(algorithm);
   },
   { load: hostHasher.load },
@@ -149,6 +149,9 @@ function contentOf(count) {
   return bytes;
 }
 
+/** Bytes of the layer, which a memory store has to hold, too. @param {any} image */
+const layerOf = (image) => image.manifests[0]?.layers[0]?.descriptor.size ?? 0;
+
 /** The peak of the resident set since it was last reset. */
 const residentPeak = () => 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
 
@@ -156,20 +159,20 @@ try {
   const prepare = CASES[name];
   if (prepare === undefined) throw new Error(`no case ${name}: ${Object.keys(CASES).join("; ")}`);
   // Everything that is needed has been loaded when the process is measured.
-  await (await prepare(100))();
+  await (await prepare(2000))();
   const run = await prepare(entries);
   const before = used();
   if (gc === undefined) writeFileSync("/proc/self/clear_refs", "5");
   const resident = process.memoryUsage().rss;
   const timer = gc === undefined ? undefined : setInterval(sample, 1000);
   const started = performance.now();
-  await run();
+  const made = await run();
   const seconds = (performance.now() - started) / 1000;
   if (timer !== undefined) {
     clearInterval(timer);
     sample();
   }
-  const held = name.startsWith("memory") ? contentOf(entries) : 0;
+  const held = name.startsWith("memory") ? contentOf(entries) + layerOf(made) : 0;
   const above = gc === undefined ? residentPeak() - resident : peak - before;
   console.log(JSON.stringify({ bytes: above, held, seconds }));
 } finally {
