@@ -52,7 +52,8 @@ export class DigestTable {
     const found = this.find(digest);
     if (found >= 0) return found;
     const row = this.#free.pop() ?? this.#rows++;
-    if (row % BLOCK === 0 && row / BLOCK === this.#blocks.length) this.#blocks.push(new Uint8Array(BLOCK * SHA256_SIZE));
+    if (row % BLOCK === 0 && row / BLOCK === this.#blocks.length)
+      this.#blocks.push(new Uint8Array(BLOCK * SHA256_SIZE));
     if (!writeSha256(digest, key, 0)) {
       this.#others.set(digest, row);
       this.#otherRows.set(row, digest);

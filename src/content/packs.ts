@@ -104,7 +104,9 @@ class PackedBlobs {
 
   #at(row: number): Packed | undefined {
     const pack = row < 0 ? undefined : this.#packs[this.#places.get(row)];
-    return pack && { pack, offset: this.#offsets.get(row), size: this.#sizes.get(row), labels: this.#labels.get(row) ?? {} };
+    return (
+      pack && { pack, offset: this.#offsets.get(row), size: this.#sizes.get(row), labels: this.#labels.get(row) ?? {} }
+    );
   }
 }
 

@@ -8,6 +8,7 @@ import type { StoredContent, WritableSnapshot } from "../snapshots/snapshotter.t
 import type { DirectoryNode, NodeAttributes } from "../snapshots/tree.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { LayerDirectory } from "./layer-directory.ts";
+import type { LayerBudget } from "./layer-limits.ts";
 import { setAttributes } from "./set-attributes.ts";
 import { AUFS_PREFIX, OPAQUE_MARKER, WHITEOUT_PREFIX } from "./whiteout.ts";
 
@@ -15,6 +16,7 @@ import { AUFS_PREFIX, OPAQUE_MARKER, WHITEOUT_PREFIX } from "./whiteout.ts";
 export interface LayerApplierOptions {
   readonly contents: "store" | "skip";
   readonly hasher: HasherFactory;
+  readonly budget: LayerBudget;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,6 +43,9 @@ export class LayerApplier {
   }
 
   async apply(entry: TarEntry): Promise<void> {
+    const { budget } = this.#options;
+    budget.countEntry();
+    if (entry.type === "file") budget.countFile(entry.size);
     const names = namesInRoot(entry.name);
     const name = names.at(-1);
     // A layer has no say about the root itself: containerd, too, passes it over.
@@ -62,6 +67,8 @@ export class LayerApplier {
   async #locate(entry: TarEntry, names: readonly string[]): Promise<Target> {
     const doing = `Cannot apply layer entry ${shown(entry.name)}`;
     const place = resolve(this.#root, joinPath(names), { follow: "never", missingParents: true }, doing);
+    // The root is one of the parents: so many names has the path.
+    this.#options.budget.checkDepth(place.parents.length);
     const directories: LayerDirectory[] = [];
     let directory = this.#root;
     let path = "";
@@ -71,6 +78,7 @@ export class LayerApplier {
         directory = step.directory;
       } else {
         const made = this.#root.make();
+        this.#options.budget.countEntry();
         await this.#work.mkdir(path);
         touch(directories);
         directory.put(step.name, made);

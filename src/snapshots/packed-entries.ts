@@ -116,11 +116,7 @@ export class PackedEntries<D extends Directory> implements ReadonlyMap<string, L
   /** The same with other objects in the places of the directories. */
   mapDirectories<E extends Directory>(map: (directory: D) => E): PackedEntries<E> {
     const objects = this.#objects.map((entry) => (entry?.type === "directory" ? map(entry) : entry));
-    return new PackedEntries<E>(
-      this.size,
-      { bytes: this.#bytes, start: this.#offsets, end: this.#end },
-      objects,
-    );
+    return new PackedEntries<E>(this.size, { bytes: this.#bytes, start: this.#offsets, end: this.#end }, objects);
   }
 
   /** The directories, in no order. */

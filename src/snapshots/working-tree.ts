@@ -176,7 +176,8 @@ export class WorkingTree {
     const pending = [top];
     for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
       order.push(directory);
-      for (const entry of directory.entries.pack().directories()) if (entry instanceof WorkDirectory) pending.push(entry);
+      for (const entry of directory.entries.pack().directories())
+        if (entry instanceof WorkDirectory) pending.push(entry);
     }
     let frozen = top.base;
     for (let i = order.length - 1; i >= 0; i--) {

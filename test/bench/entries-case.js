@@ -2,9 +2,16 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { addTar, build, createMemoryContentStore, createSnapshotter, withPacks, withReferences } from "../../dist/index.js";
 import { applyLayer } from "../../dist/diff/index.js";
 import { hostHasher } from "../../dist/hash/index.js";
+import {
+  addTar,
+  build,
+  createMemoryContentStore,
+  createSnapshotter,
+  withPacks,
+  withReferences,
+} from "../../dist/index.js";
 import { addDirectory, openDirectoryStore } from "../../dist/node/index.js";
 import { writeTar } from "../../dist/tar/index.js";
 import { fileBytes, fileNames } from "./entries-names.js";
@@ -96,7 +103,12 @@ const CASES = {
   },
   "directory store, tar": async (count) => async () => {
     const store = await openDirectoryStore(join(work, `store-${count}`), { durable: false, hasher });
-    await build({ ...store, hasher, snapshots: createSnapshotter({ ...store, hasher }), fill: (work) => addTar(work, tar(count)) });
+    await build({
+      ...store,
+      hasher,
+      snapshots: createSnapshotter({ ...store, hasher }),
+      fill: (work) => addTar(work, tar(count)),
+    });
     await store.close();
   },
   "directory store, packed tar": async (count) => async () => {
@@ -113,7 +125,13 @@ const CASES = {
       const store = await openDirectoryStore(join(work, `store-${count}`), { durable: false, hasher });
       const content = withReferences(store.content, { hasher });
       const snapshots = createSnapshotter({ content, metadata: store.metadata, sources: "reference", hasher });
-      await build({ ...store, content, hasher, snapshots, fill: (work) => addDirectory(work, directory, { xattrs: false }) });
+      await build({
+        ...store,
+        content,
+        hasher,
+        snapshots,
+        fill: (work) => addDirectory(work, directory, { xattrs: false }),
+      });
       await store.close();
     };
   },

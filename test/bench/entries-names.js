@@ -1,6 +1,17 @@
 // The names and contents of files as in a node_modules folder: packages with nested folders of 4 to 24 small files, in the order of a layer.
 
-const WORDS = ["index", "types", "parser", "create-context", "utils", "stream", "encode", "visitor", "compile-pattern", "node"];
+const WORDS = [
+  "index",
+  "types",
+  "parser",
+  "create-context",
+  "utils",
+  "stream",
+  "encode",
+  "visitor",
+  "compile-pattern",
+  "node",
+];
 const FOLDERS = ["", "dist/", "dist/cjs/internal/", "lib/", "src/operators/", "types/"];
 
 /**

@@ -39,7 +39,9 @@ export function entryMemory(entries = 100_000, names = CASES) {
     const exact = run(name, count, ["--expose-gc"]);
     const whole = run(name, count, []);
     const each = ({ bytes, held }) => ((bytes - held) / count).toFixed(0);
-    say(`| ${name}${count === entries ? "" : `, ${count}`} | ${each(exact)} | ${each(whole)} | ${whole.seconds.toFixed(1)} |`);
+    say(
+      `| ${name}${count === entries ? "" : `, ${count}`} | ${each(exact)} | ${each(whole)} | ${whole.seconds.toFixed(1)} |`,
+    );
   }
 }
 
