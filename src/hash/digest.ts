@@ -4,8 +4,17 @@ import { hostHasher } from "./host.ts";
 
 const HEX_CODES = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 
-/** Character codes: a string is made of them at once, which takes a tenth of the memory that adding up its parts leaves. */
-const codes: number[] = [];
+/** Arrays of character codes, by length: a string is made of one at once, which leaves nothing behind as adding up its parts does. */
+const arrays: number[][] = [];
+
+/** An array of so many character codes, to be filled and handed to `String.fromCharCode` before the next is asked for. */
+export function codesOf(length: number): number[] {
+  const known = arrays[length];
+  if (known !== undefined) return known;
+  const codes = new Array<number>(length).fill(0);
+  if (length < 256) arrays[length] = codes;
+  return codes;
+}
 
 /** The digest string of a raw hash, for example `toDigest("sha256", hasher.digest())`. */
 export function toDigest(algorithm: DigestAlgorithm, hash: Uint8Array): Digest {
@@ -14,7 +23,7 @@ export function toDigest(algorithm: DigestAlgorithm, hash: Uint8Array): Digest {
 
 /** Some of the bytes, as lower-case hex digits. */
 export function toHex(bytes: Uint8Array, at: number, length: number): string {
-  codes.length = 2 * length;
+  const codes = codesOf(2 * length);
   for (let i = 0; i < length; i++) {
     const byte = bytes[at + i] ?? 0;
     codes[2 * i] = HEX_CODES[byte >> 4] ?? 0;

@@ -1,4 +1,4 @@
-import { SHA256_SIZE, toHex, writeSha256 } from "../hash/digest.ts";
+import { codesOf, SHA256_SIZE, toHex, writeSha256 } from "../hash/digest.ts";
 import { compareNames, decodeName, encodeName } from "../tar/names.ts";
 import type { Leaf } from "./node.ts";
 
@@ -352,11 +352,8 @@ function writeWord(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value >>> 24;
 }
 
-/** Character codes. `fromCharCode` makes a string of an array at once, and so without the pieces that adding up would leave. */
-const codes: number[] = [];
-
 function text(bytes: Uint8Array, at: number, length: number): string {
-  codes.length = length;
+  const codes = codesOf(length);
   for (let i = 0; i < length; i++) {
     const byte = bytes[at + i] ?? 0;
     if (byte >= 0x80) return decodeName(bytes.subarray(at, at + length));
