@@ -17,7 +17,7 @@ const TOKEN = "bench";
 
 /** Milliseconds between two looks, and looks in which garbage is collected at least once. */
 const EVERY = 25;
-const WINDOW = 8;
+const WINDOW = 3;
 
 /** @param {number} count */
 async function* tarOf(count) {
