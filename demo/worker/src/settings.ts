@@ -19,8 +19,8 @@ export interface Env {
 const GIBIBYTE = 1024 ** 3;
 
 /**
- * Entries that a tar may have: what is known of each is in memory while an image is built. Measured by `test/bench/entries-worker.js`: two
- * builds of so many at once take 61 MiB, garbage included, of the 128 MB that an isolate has.
+ * Entries that a tar may have: what is known of each is in memory while an image is built. An entry takes some 300 bytes, and a build some
+ * 10 MB besides (`test/bench/entries.js`), so that two builds at once are to fit into the 128 MB that an isolate has.
  */
 export const ENTRY_LIMIT = 50_000;
 
