@@ -100,6 +100,7 @@ export {
   type DiffOptions,
   type Layer,
   type LayerCompression,
+  type LayerLimits,
   type LayerOptions,
   type LayerWarning,
 } from "./diff/index.ts";

@@ -1,8 +1,9 @@
 import { readBlob } from "../content/read.ts";
 import type { ContentProvider, ContentStore } from "../content/store.ts";
-import { applyLayer } from "../diff/apply.ts";
+import { applyWithin } from "../diff/apply.ts";
 import type { LayerWarning } from "../diff/differ.ts";
 import { layerEntries } from "../diff/layer-entries.ts";
+import { LayerBudget, type LayerLimits } from "../diff/layer-limits.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -24,6 +25,8 @@ export interface FlattenOptions extends OperationOptions {
   readonly layers?: number | undefined;
   /** Default: the stores' own, or else `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
+  /** What the layers must not go beyond together. */
+  readonly limits?: LayerLimits | undefined;
 }
 
 /**
@@ -55,10 +58,11 @@ export async function flattenImage(
     throw refuse("its content is only for reading; give `files`, a store for what is unpacked");
   const snapshots = createSnapshotter({ content: files, hasher });
   const work = await snapshots.prepare("flattened");
+  const budget = new LayerBudget(options.limits);
   for (const [index, layer] of image.layers.slice(0, count).entries()) {
     const blob = readBlob(content, layer, { hasher, signal });
     const diffID = image.diffIDs[index];
-    await applyLayer(work, blob, { contents, diffID, hasher: hasher ?? files.hasher, signal, onProgress });
+    await applyWithin(budget, work, blob, { contents, diffID, hasher: hasher ?? files.hasher, signal, onProgress });
   }
   return await work.tree();
 }

@@ -48,7 +48,7 @@ export type {
   IngestStatus,
   WriterOptions,
 } from "../content/index.ts";
-export type { LayerWarning } from "../diff/index.ts";
+export type { LayerLimits, LayerWarning } from "../diff/index.ts";
 export type { Hasher, HasherFactory, StreamHasher, StreamHasherFactory } from "../hash/index.ts";
 export type { DeleteImageOptions, Image, ImageStore, UpdateImageOptions } from "../images/index.ts";
 export type {

@@ -1,8 +1,9 @@
-import { type ByteRange, concatBytes } from "../bytes.ts";
+import { type ByteRange, concatBytes, SMALL_SIZE } from "../bytes.ts";
 import { SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
 import { hostHasher } from "../hash/index.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
+import { Column, DigestTable } from "./digest-table.ts";
 import { checkWriterOptions, createIngestWriter, type IngestStorage, resumeExpectations } from "./ingest.ts";
 import { mergeLabels } from "./labels.ts";
 import { resolveRange } from "./range.ts";
@@ -33,7 +34,8 @@ class Pieces {
     while (rest.byteLength > 0) {
       let last = this.#pieces.at(-1);
       if (last === undefined || this.#filled === last.byteLength) {
-        last = new Uint8Array(Math.max(Pieces.#PIECE, rest.byteLength));
+        // Most blobs are small, and come at once.
+        last = new Uint8Array(last === undefined ? rest.byteLength : Math.max(Pieces.#PIECE, rest.byteLength));
         this.#pieces.push(last);
         this.#filled = 0;
       }
@@ -74,6 +76,82 @@ class Pieces {
   }
 }
 
+/** What is in a store, the small blobs many together: an array and an object for each would cost more than they have. */
+class Blobs {
+  readonly #table = new DigestTable();
+  readonly #offsets = new Column();
+  readonly #sizes = new Column();
+  /** By the number of its slab. */
+  readonly #places = new Column();
+  readonly #slabs: ({ readonly data: Pieces; blobs: number } | undefined)[] = [];
+  /** The slab that small blobs are added to. */
+  #open = -1;
+  /** By row, of those that have some. */
+  readonly #labels = new Map<number, ContentInfo["labels"]>();
+
+  has(digest: Digest): boolean {
+    return this.#table.find(digest) >= 0;
+  }
+
+  info(digest: Digest): ContentInfo | undefined {
+    const row = this.#table.find(digest);
+    return row < 0 ? undefined : this.#info(row, digest);
+  }
+
+  *infos(): Generator<ContentInfo, void, undefined> {
+    for (const [row, digest] of [...this.#table.entries()]) yield this.#info(row, digest);
+  }
+
+  label(digest: Digest, labels: ContentInfo["labels"]): void {
+    const row = this.#table.find(digest);
+    if (Object.keys(labels).length === 0) this.#labels.delete(row);
+    else this.#labels.set(row, labels);
+  }
+
+  add({ digest, size, labels }: ContentInfo, data: Pieces): void {
+    const row = this.#table.add(digest);
+    let slab = this.#slabs[this.#open];
+    if (size > SMALL_SIZE) {
+      data.seal();
+      this.#places.set(row, this.#slabs.push({ data, blobs: 1 }) - 1);
+      this.#offsets.set(row, 0);
+    } else {
+      if (slab === undefined || slab.data.size + size > SLAB) {
+        slab = { data: new Pieces(), blobs: 0 };
+        this.#open = this.#slabs.push(slab) - 1;
+      }
+      this.#places.set(row, this.#open);
+      this.#offsets.set(row, slab.data.size);
+      slab.blobs++;
+      for (const piece of data.read(0, size)) slab.data.append(piece);
+    }
+    this.#sizes.set(row, size);
+    this.label(digest, labels);
+  }
+
+  delete(digest: Digest): void {
+    const row = this.#table.find(digest);
+    const place = this.#places.get(row);
+    const slab = this.#slabs[place];
+    if (slab !== undefined && --slab.blobs === 0) this.#slabs[place] = undefined;
+    this.#labels.delete(row);
+    this.#table.delete(digest);
+  }
+
+  read(digest: Digest, start: number, end: number): Iterable<Uint8Array> {
+    const row = this.#table.find(digest);
+    const offset = this.#offsets.get(row);
+    return this.#slabs[this.#places.get(row)]?.data.read(offset + start, offset + end) ?? [];
+  }
+
+  #info(row: number, digest: Digest): ContentInfo {
+    return { digest, size: this.#sizes.get(row), labels: this.#labels.get(row) ?? {} };
+  }
+}
+
+/** Bytes of small blobs that lie together. They are let go of together, too. */
+const SLAB = 256 * 1024;
+
 interface Ingest {
   readonly data: Pieces;
   total?: number | undefined;
@@ -83,7 +161,7 @@ interface Ingest {
 
 class MemoryContentStore implements ContentStore {
   readonly hasher: HasherFactory;
-  readonly #blobs = new Map<Digest, { info: ContentInfo; readonly data: Pieces }>();
+  readonly #blobs = new Blobs();
   readonly #ingests = new Map<string, Ingest>();
 
   constructor(hasher: HasherFactory) {
@@ -91,33 +169,31 @@ class MemoryContentStore implements ContentStore {
   }
 
   async info(digest: Digest): Promise<ContentInfo> {
-    return this.#blob(digest).info;
+    return this.#info(digest);
   }
 
   async *list(): AsyncGenerator<ContentInfo, void, undefined> {
-    for (const { info } of [...this.#blobs.values()]) yield info;
+    yield* this.#blobs.infos();
   }
 
   async label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo> {
-    const blob = this.#blob(digest);
-    blob.info = { ...blob.info, labels: mergeLabels(blob.info.labels, labels) };
-    return blob.info;
+    this.#blobs.label(digest, mergeLabels(this.#info(digest).labels, labels));
+    return this.#info(digest);
   }
 
   async delete(digest: Digest): Promise<void> {
-    this.#blob(digest);
+    this.#info(digest);
     this.#blobs.delete(digest);
   }
 
   async *open(digest: Digest, range?: ByteRange): AsyncGenerator<Uint8Array, void, undefined> {
-    const { data } = this.#blob(digest);
-    const { start, end } = resolveRange(data.size, range, `blob ${digest}`);
-    yield* data.read(start, end);
+    const { start, end } = resolveRange(this.#info(digest).size, range, `blob ${digest}`);
+    yield* this.#blobs.read(digest, start, end);
   }
 
   readWhole(digest: Digest, limit: number): Uint8Array | undefined {
-    const { data } = this.#blob(digest);
-    return data.size > limit ? undefined : concatBytes([...data.read(0, data.size)]);
+    const { size } = this.#info(digest);
+    return size > limit ? undefined : concatBytes([...this.#blobs.read(digest, 0, size)]);
   }
 
   async writer(options: WriterOptions): Promise<ContentWriter> {
@@ -172,8 +248,7 @@ class MemoryContentStore implements ContentStore {
       publish: async (info) => {
         this.#ingests.delete(ref);
         this.#mustBeNew(info.digest);
-        data.seal();
-        this.#blobs.set(info.digest, { info, data });
+        this.#blobs.add(info, data);
       },
       async release() {
         ingest.held = false;
@@ -181,11 +256,11 @@ class MemoryContentStore implements ContentStore {
     };
   }
 
-  #blob(digest: Digest): { info: ContentInfo; readonly data: Pieces } {
-    const blob = this.#blobs.get(parseDigest(digest));
-    if (blob === undefined)
+  #info(digest: Digest): ContentInfo {
+    const info = this.#blobs.info(parseDigest(digest));
+    if (info === undefined)
       throw new SlipwayError("NOT_FOUND", `Cannot find blob ${digest}: the store does not have it`);
-    return blob;
+    return info;
   }
 
   #mustBeNew(digest: Digest): void {

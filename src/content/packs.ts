@@ -6,6 +6,7 @@ import { hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
 import { randomName } from "../random.ts";
+import { Column, DigestTable } from "./digest-table.ts";
 import { mergeLabels } from "./labels.ts";
 import { resolveRange } from "./range.ts";
 import type { CommitOptions, ContentInfo, ContentStore, ContentWriter, IngestStatus, WriterOptions } from "./store.ts";
@@ -49,7 +50,70 @@ interface Packed {
   readonly pack: Pack;
   readonly offset: number;
   readonly size: number;
-  labels: Readonly<Record<string, string>>;
+  readonly labels: Labels;
+}
+
+type Labels = ContentInfo["labels"];
+
+/** What is packed: some 70 bytes for each blob, as there may be a hundred thousand. */
+class PackedBlobs {
+  readonly #table = new DigestTable();
+  readonly #packs: Pack[] = [];
+  readonly #places = new Column();
+  readonly #offsets = new Column();
+  readonly #sizes = new Column();
+  /** By row, of those that have some. */
+  readonly #labels = new Map<number, Labels>();
+
+  has(digest: Digest): boolean {
+    return this.#table.find(digest) >= 0;
+  }
+
+  get(digest: Digest): Packed | undefined {
+    return this.#at(this.#table.find(digest));
+  }
+
+  set(digest: Digest, { pack, offset, size, labels }: Packed): void {
+    const row = this.#table.add(digest);
+    if (this.#packs.at(-1) !== pack) this.#packs.push(pack);
+    this.#places.set(row, this.#packs.length - 1);
+    this.#offsets.set(row, offset);
+    this.#sizes.set(row, size);
+    this.label(digest, labels);
+  }
+
+  label(digest: Digest, labels: Labels): void {
+    const row = this.#table.find(digest);
+    if (Object.keys(labels).length === 0) this.#labels.delete(row);
+    else this.#labels.set(row, labels);
+  }
+
+  delete(digest: Digest): boolean {
+    const row = this.#table.find(digest);
+    this.#labels.delete(row);
+    this.#table.delete(digest);
+    return row >= 0;
+  }
+
+  *infos(): Generator<ContentInfo, void, undefined> {
+    for (const [row, digest] of this.#table.entries()) {
+      const packed = this.#at(row);
+      if (packed !== undefined) yield infoOf(digest, packed);
+    }
+  }
+
+  clear(): void {
+    this.#packs.length = 0;
+    this.#labels.clear();
+    this.#table.clear();
+  }
+
+  #at(row: number): Packed | undefined {
+    const pack = row < 0 ? undefined : this.#packs[this.#places.get(row)];
+    return (
+      pack && { pack, offset: this.#offsets.get(row), size: this.#sizes.get(row), labels: this.#labels.get(row) ?? {} }
+    );
+  }
 }
 
 /** Reads of at most this many bytes are answered from blocks. */
@@ -189,7 +253,7 @@ class Pack {
 }
 
 class Packs {
-  readonly entries = new Map<Digest, Packed>();
+  readonly entries = new PackedBlobs();
   readonly #store: ContentStore;
   readonly #memory: number;
   readonly #all: Pack[] = [];
@@ -242,15 +306,16 @@ class UnpackedStore implements ContentStore {
 
   async *list(): AsyncGenerator<ContentInfo, void, undefined> {
     const { entries } = this.#packs;
-    for (const [digest, packed] of [...entries]) yield infoOf(digest, packed);
+    yield* [...entries.infos()];
     for await (const info of this.#store.list()) if (!entries.has(info.digest)) yield info;
   }
 
   async label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo> {
     const packed = this.#packs.entries.get(digest);
     if (packed === undefined) return await this.#store.label(digest, labels);
-    packed.labels = mergeLabels(packed.labels, labels);
-    return infoOf(digest, packed);
+    const merged = mergeLabels(packed.labels, labels);
+    this.#packs.entries.label(digest, merged);
+    return infoOf(digest, { ...packed, labels: merged });
   }
 
   async delete(digest: Digest): Promise<void> {

@@ -4,6 +4,7 @@ import type { HasherFactory, StreamHasherFactory } from "../hash/hasher.ts";
 import { digestOf, hostHasher, toDigest } from "../hash/index.ts";
 import { type Digest, digestAlgorithm, parseDigest } from "../oci/digest.ts";
 import type { OperationOptions } from "../progress.ts";
+import { DigestTable } from "./digest-table.ts";
 import { mergeLabels } from "./labels.ts";
 import { resolveRange } from "./range.ts";
 import type {
@@ -81,14 +82,58 @@ interface SelfVerifying {
 
 interface Adopted {
   readonly source: NamedSource;
-  labels: Labels | ((options: OperationOptions) => Promise<Labels>);
+  readonly labels: Labels | ((options: OperationOptions) => Promise<Labels>);
+}
+
+/** What is adopted: of each blob hardly more than its source, as there is one for each file of a tree. */
+class AdoptedSources {
+  readonly #table = new DigestTable();
+  readonly #sources: (NamedSource | undefined)[] = [];
+  /** By row, of those that have some. */
+  readonly #labels = new Map<number, Adopted["labels"]>();
+
+  has(digest: Digest): boolean {
+    return this.#table.find(digest) >= 0;
+  }
+
+  get(digest: Digest): Adopted | undefined {
+    const row = this.#table.find(digest);
+    const source = this.#sources[row];
+    return row < 0 || source === undefined ? undefined : { source, labels: this.#labels.get(row) ?? {} };
+  }
+
+  /** @param labels default: those that it has */
+  set(digest: Digest, source: NamedSource, labels: Adopted["labels"] | undefined): void {
+    const row = this.#table.add(digest);
+    this.#sources[row] = source;
+    if (labels !== undefined) this.#labels.set(row, labels);
+  }
+
+  /** Does nothing if it is not there any more. */
+  label(digest: Digest, labels: Labels): void {
+    const row = this.#table.find(digest);
+    if (row >= 0) this.#labels.set(row, labels);
+  }
+
+  delete(digest: Digest): boolean {
+    const row = this.#table.find(digest);
+    if (row < 0) return false;
+    this.#sources[row] = undefined;
+    this.#labels.delete(row);
+    this.#table.delete(digest);
+    return true;
+  }
+
+  digests(): readonly Digest[] {
+    return Array.from(this.#table.entries(), ([, digest]) => digest);
+  }
 }
 
 class ReferencingStore implements ReferencingContentStore, SelfVerifying {
   readonly hasher: HasherFactory;
   readonly verifier: StreamHasherFactory | undefined;
   readonly #store: ContentStore;
-  readonly #adopted = new Map<Digest, Adopted>();
+  readonly #adopted = new AdoptedSources();
 
   constructor(store: ContentStore, hasher: HasherFactory) {
     this.#store = store;
@@ -98,8 +143,7 @@ class ReferencingStore implements ReferencingContentStore, SelfVerifying {
   }
 
   adopt(digest: Digest, source: NamedSource, { labels }: AdoptOptions = {}): void {
-    const known = this.#adopted.get(parseDigest(digest));
-    this.#adopted.set(digest, { source, labels: labels ?? known?.labels ?? {} });
+    this.#adopted.set(parseDigest(digest), source, labels);
   }
 
   verifiesItself(digest: Digest): boolean {
@@ -108,19 +152,25 @@ class ReferencingStore implements ReferencingContentStore, SelfVerifying {
 
   async info(digest: Digest, options?: OperationOptions): Promise<ContentInfo> {
     const adopted = this.#adopted.get(digest);
-    return adopted === undefined ? await this.#store.info(digest, options) : await infoOf(digest, adopted, options);
+    return adopted === undefined
+      ? await this.#store.info(digest, options)
+      : await this.#infoOf(digest, adopted, options);
   }
 
   async *list(): AsyncGenerator<ContentInfo, void, undefined> {
-    for (const [digest, adopted] of [...this.#adopted]) yield await infoOf(digest, adopted);
+    for (const digest of this.#adopted.digests()) {
+      const adopted = this.#adopted.get(digest);
+      if (adopted !== undefined) yield await this.#infoOf(digest, adopted);
+    }
     for await (const info of this.#store.list()) if (!this.#adopted.has(info.digest)) yield info;
   }
 
   async label(digest: Digest, labels: Readonly<Record<string, string | undefined>>): Promise<ContentInfo> {
     const adopted = this.#adopted.get(digest);
     if (adopted === undefined) return await this.#store.label(digest, labels);
-    adopted.labels = mergeLabels(await labelsOf(adopted), labels);
-    return await infoOf(digest, adopted);
+    const merged = mergeLabels((await this.#infoOf(digest, adopted)).labels, labels);
+    this.#adopted.label(digest, merged);
+    return { digest, size: adopted.source.size, labels: merged };
   }
 
   async delete(digest: Digest): Promise<void> {
@@ -170,6 +220,13 @@ class ReferencingStore implements ReferencingContentStore, SelfVerifying {
     return read.then((bytes) => this.#verified(digest, source, bytes));
   }
 
+  async #infoOf(digest: Digest, { source, labels }: Adopted, options: OperationOptions = {}): Promise<ContentInfo> {
+    if (typeof labels !== "function") return { digest, size: source.size, labels };
+    const found = await labels(options);
+    this.#adopted.label(digest, found);
+    return { digest, size: source.size, labels: found };
+  }
+
   #verified(digest: Digest, source: NamedSource, bytes: Uint8Array): Uint8Array | Promise<never> {
     if (bytes.byteLength !== source.size) throw changed("SIZE_MISMATCH", digest, source);
     return digestOf(bytes, this.hasher, digestAlgorithm(digest)) === digest ? bytes : mistaken(digest, source);
@@ -203,13 +260,4 @@ function changed(code: "SIZE_MISMATCH" | "DIGEST_MISMATCH", digest: Digest, { na
   return name === undefined
     ? new SlipwayError(code, `Cannot read blob ${digest}: its content is not what its digest says`)
     : new SlipwayError(code, `Cannot read ${name}: it changed while the image was built`);
-}
-
-async function infoOf(digest: Digest, adopted: Adopted, options?: OperationOptions): Promise<ContentInfo> {
-  return { digest, size: adopted.source.size, labels: await labelsOf(adopted, options) };
-}
-
-async function labelsOf(adopted: Adopted, options: OperationOptions = {}): Promise<Labels> {
-  if (typeof adopted.labels === "function") adopted.labels = await adopted.labels(options);
-  return adopted.labels;
 }

@@ -7,6 +7,7 @@ import { type OperationOptions, runStep } from "../progress.ts";
 import type { WritableSnapshot } from "../snapshots/snapshotter.ts";
 import { readTar } from "../tar/index.ts";
 import { LayerApplier } from "./layer-applier.ts";
+import { LayerBudget, type LayerLimits } from "./layer-limits.ts";
 import { MeasuredTar } from "./measured-tar.ts";
 
 /** How a layer is applied. */
@@ -17,6 +18,8 @@ export interface ApplyOptions extends OperationOptions {
   readonly diffID?: Digest | undefined;
   /** Default: `hostHasher`. */
   readonly hasher?: HasherFactory | undefined;
+  /** What the layer must not go beyond. */
+  readonly limits?: LayerLimits | undefined;
 }
 
 /** What was applied. */
@@ -37,28 +40,44 @@ export interface AppliedLayer {
  *
  * If it fails, the snapshot has a part of the layer: remove it.
  * @throws SlipwayError `DIGEST_MISMATCH` if the diffID is another, `INVALID_PATH` for whiteouts of `.` or `..` and for hard links
- *   to what is not there or is a directory, `NOT_A_DIRECTORY`, `SYMLINK_LOOP`, `INVALID_TAR`, `INVALID_COMPRESSION`, `UNSUPPORTED`
+ *   to what is not there or is a directory, `NOT_A_DIRECTORY`, `SYMLINK_LOOP`, `INVALID_TAR` also for a limit that is exceeded, `INVALID_COMPRESSION`, `UNSUPPORTED`
  */
 export async function applyLayer(
   work: WritableSnapshot,
   source: ByteSource,
   options: ApplyOptions = {},
 ): Promise<AppliedLayer> {
+  return await applyWithin(new LayerBudget(options.limits), work, source, options);
+}
+
+/** {@link applyLayer} for one of several layers that have their limits together. */
+export async function applyWithin(
+  budget: LayerBudget,
+  work: WritableSnapshot,
+  source: ByteSource,
+  options: Omit<ApplyOptions, "limits">,
+): Promise<AppliedLayer> {
   const expected = options.diffID === undefined ? undefined : parseDigest(options.diffID, "diffID");
   options.signal?.throwIfAborted();
-  const name = `applying layer${expected === undefined ? "" : ` ${expected}`}`;
+  const layer = `layer${expected === undefined ? "" : ` ${expected}`}`;
+  const name = `applying ${layer}`;
+  budget.begin(layer);
   return await runStep(options.onProgress, { id: name, name }, async (report) => {
     const hasher = options.hasher ?? hostHasher;
     const tar = new MeasuredTar(source, {
       algorithm: expected === undefined ? "sha256" : digestAlgorithm(expected),
       hasher,
-      onSize: (size) => report.running(size),
+      onSize: (size) => {
+        budget.countTar(size);
+        report.running(size);
+      },
       signal: options.signal,
     });
     try {
       const applier = new LayerApplier(work, (await work.tree()).root, {
         contents: options.contents ?? "store",
         hasher,
+        budget,
         signal: options.signal,
       });
       let entries = 0;

@@ -11,7 +11,7 @@ import { runStep, type StepReporter } from "../progress.ts";
 import { randomName } from "../random.ts";
 import type { Tree } from "../snapshots/tree.ts";
 import { type TarInput, writeTar } from "../tar/index.ts";
-import type { Differ, DiffOptions, Layer, LayerCompression, LayerWarning } from "./differ.ts";
+import type { Differ, DiffOptions, Layer, LayerCompression } from "./differ.ts";
 import { type LayerBlocksOptions, layerBlocks } from "./layer-blocks.ts";
 import { type ContentReading, withContents } from "./layer-contents.ts";
 import { type LayerEntry, layerEntries } from "./layer-entries.ts";
@@ -34,9 +34,6 @@ const MEDIA_TYPES: Readonly<Record<LayerCompression, string>> = {
   gzip: "application/vnd.oci.image.layer.v1.tar+gzip",
   uncompressed: "application/vnd.oci.image.layer.v1.tar",
 };
-
-/** Entries of a layer that are kept after the first walk over them, some MiB. */
-const MOST_KEPT = 16 * 1024;
 
 /** Bytes between two reports of progress. */
 const REPORT_EVERY = 1024 * 1024;
@@ -148,21 +145,10 @@ export function createDiffer({ content, hasher = content.hasher ?? hostHasher, c
   }
 
   function storedSource(lower: Tree | undefined, upper: Tree, report: StepReporter, options: DiffOptions): LayerSource {
-    // The first walk refuses what a layer cannot hold. A second one over what changed costs less than keeping a million headers.
-    const first: LayerEntry[] = [];
-    const warnings: LayerWarning[] = [];
+    // The first walk refuses what a layer cannot hold. A second one costs less than keeping the headers of the first.
     let total = 0;
-    let count = 0;
-    const onWarning = (warning: LayerWarning): void => {
-      if (warnings.length < MOST_KEPT) warnings.push(warning);
-    };
-    for (const entry of layerEntries(lower, upper, { ...options, onWarning })) {
-      total += entry.header.size;
-      if (++count <= MOST_KEPT) first.push(entry);
-    }
-    const isKept = count <= MOST_KEPT && warnings.length < MOST_KEPT;
-    if (isKept) for (const warning of warnings) options.onWarning?.(warning);
-    const entries = isKept ? () => first : () => layerEntries(lower, upper, options);
+    for (const entry of layerEntries(lower, upper, { ...options, onWarning: undefined })) total += entry.header.size;
+    const entries = (): Iterable<LayerEntry> => layerEntries(lower, upper, options);
     let current = 0;
     let reported = 0;
     const advance = (bytes: number): void => {

@@ -29,6 +29,7 @@ export { createDiffer, DIFF_ID_LABEL } from "./create-differ.ts";
 export type { Differ, DiffOptions, Layer, LayerCompression, LayerOptions, LayerWarning } from "./differ.ts";
 export type { LayerEntry, LayerEntryOptions } from "./layer-entries.ts";
 export { layerEntries } from "./layer-entries.ts";
+export type { LayerLimits } from "./layer-limits.ts";
 
 // Types of other rooms that the above mention.
 

@@ -8,6 +8,7 @@ import type { StoredContent, WritableSnapshot } from "../snapshots/snapshotter.t
 import type { DirectoryNode, NodeAttributes } from "../snapshots/tree.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { LayerDirectory } from "./layer-directory.ts";
+import type { LayerBudget } from "./layer-limits.ts";
 import { setAttributes } from "./set-attributes.ts";
 import { AUFS_PREFIX, OPAQUE_MARKER, WHITEOUT_PREFIX } from "./whiteout.ts";
 
@@ -15,6 +16,7 @@ import { AUFS_PREFIX, OPAQUE_MARKER, WHITEOUT_PREFIX } from "./whiteout.ts";
 export interface LayerApplierOptions {
   readonly contents: "store" | "skip";
   readonly hasher: HasherFactory;
+  readonly budget: LayerBudget;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -41,6 +43,9 @@ export class LayerApplier {
   }
 
   async apply(entry: TarEntry): Promise<void> {
+    const { budget } = this.#options;
+    budget.countEntry();
+    if (entry.type === "file") budget.countFile(entry.size);
     const names = namesInRoot(entry.name);
     const name = names.at(-1);
     // A layer has no say about the root itself: containerd, too, passes it over.
@@ -62,6 +67,8 @@ export class LayerApplier {
   async #locate(entry: TarEntry, names: readonly string[]): Promise<Target> {
     const doing = `Cannot apply layer entry ${shown(entry.name)}`;
     const place = resolve(this.#root, joinPath(names), { follow: "never", missingParents: true }, doing);
+    // The root is one of the parents: so many names has the path.
+    this.#options.budget.checkDepth(place.parents.length);
     const directories: LayerDirectory[] = [];
     let directory = this.#root;
     let path = "";
@@ -70,7 +77,8 @@ export class LayerApplier {
       if (step.directory !== undefined) {
         directory = step.directory;
       } else {
-        const made = new LayerDirectory();
+        const made = this.#root.make();
+        this.#options.budget.countEntry();
         await this.#work.mkdir(path);
         touch(directories);
         directory.put(step.name, made);
@@ -83,7 +91,7 @@ export class LayerApplier {
 
   async #put(entry: TarEntry, { path, directories, directory, name }: Target): Promise<void> {
     touch(directories);
-    const existing = directory.entries.get(name);
+    const existing = directory.get(name);
     if (entry.type === "directory" && existing?.type === "directory") {
       await setAttributes(this.#work, path, attributesOf(entry), { replaceXattrs: true });
       directory.put(name, existing);
@@ -91,7 +99,7 @@ export class LayerApplier {
     }
     if (existing !== undefined) {
       await this.#work.remove(path, { recursive: true });
-      directory.entries.delete(name);
+      directory.delete(name);
     }
     directory.put(name, await this.#create(entry, path));
   }
@@ -107,7 +115,7 @@ export class LayerApplier {
         break;
       case "directory":
         await this.#work.mkdir(path, attributes);
-        return new LayerDirectory();
+        return this.#root.make();
       case "symlink": {
         const target = entry.linkName ?? "";
         await this.#work.symlink(target, path, attributes);
@@ -163,17 +171,17 @@ export class LayerApplier {
   async #clear(directory: LayerDirectory, path: string): Promise<void> {
     if (directory.cleared) return;
     directory.cleared = true;
-    for (const name of [...directory.entries.keys()]) await this.#hideEntry(directory, name, `${path}/${name}`);
+    for (const name of directory.lowerNames()) await this.#hideEntry(directory, name, `${path}/${name}`);
   }
 
   async #hideEntry(directory: LayerDirectory, name: string, path: string): Promise<void> {
-    const entry = directory.entries.get(name);
+    const entry = directory.get(name);
     if (entry === undefined) return;
     if (entry.type === "directory" && entry.touched) {
       await this.#clear(entry, path);
     } else if (!directory.isOwn(name)) {
       await this.#work.remove(path, { recursive: true });
-      directory.entries.delete(name);
+      directory.delete(name);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { type ImageManifest, readGraph } from "../archive/graph.ts";
 import { readBlob } from "../content/read.ts";
 import type { ContentProvider } from "../content/store.ts";
-import { applyLayer } from "../diff/apply.ts";
+import { applyWithin } from "../diff/apply.ts";
+import { LayerBudget, type LayerLimits } from "../diff/layer-limits.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { ImagePusher } from "../exporter/image-pusher.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
@@ -105,6 +106,13 @@ function toPlatformBase(content: ContentProvider, manifest: ImageManifest): Plat
   return { content, manifest: descriptor, platform, layers, diffIDs };
 }
 
+/** How a base's layers are read. */
+export interface BaseReading extends OperationOptions {
+  readonly hasher?: HasherFactory | undefined;
+  /** Of all its layers together. */
+  readonly limits?: LayerLimits | undefined;
+}
+
 /**
  * A snapshot with the base's files, made by applying its layers unless it is there already. Contents are not stored: the
  * layers are reused as they are.
@@ -113,7 +121,7 @@ function toPlatformBase(content: ContentProvider, manifest: ImageManifest): Plat
 export async function baseSnapshot(
   base: PlatformBase,
   snapshots: Snapshotter,
-  options: OperationOptions & { readonly hasher?: HasherFactory | undefined },
+  options: BaseReading,
 ): Promise<Ref | undefined> {
   if (base.layers.length === 0) return undefined;
   const key = `base/${chainID(base.diffIDs)}`;
@@ -138,19 +146,17 @@ async function applyLayers(
   { content, layers, diffIDs }: PlatformBase,
   snapshots: Snapshotter,
   key: string,
-  options: OperationOptions & { readonly hasher?: HasherFactory | undefined },
+  options: BaseReading,
 ): Promise<Ref> {
   const { signal, onProgress } = options;
   const active = temporaryKey("base");
   const work = await snapshots.prepare(active);
+  const budget = new LayerBudget(options.limits);
   try {
     for (const [index, layer] of layers.entries()) {
       const diffID = diffIDs[index];
-      await applyLayer(work, readBlob(content, layer, { signal, onProgress }), {
-        ...options,
-        diffID,
-        contents: "skip",
-      });
+      const blob = readBlob(content, layer, { signal, onProgress });
+      await applyWithin(budget, work, blob, { ...options, diffID, contents: "skip" });
     }
     return await snapshots.commit(key, active, { labels: { [BUILD_LABEL]: "temporary" } });
   } catch (error) {

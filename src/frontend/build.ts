@@ -1,5 +1,6 @@
 import { underLease } from "../content/leased-store.ts";
 import { isReferencing } from "../content/references.ts";
+import type { LayerLimits } from "../diff/layer-limits.ts";
 import { SlipwayError } from "../errors.ts";
 import type { BaseImage, ImageConfigOptions } from "../exporter/config.ts";
 import { createExporter } from "../exporter/create-exporter.ts";
@@ -51,6 +52,8 @@ export interface BuildOptions extends Omit<ExporterStores, "snapshots">, Operati
    * Default: true for a base whose content is `remote`, false for others.
    */
   readonly link?: boolean | undefined;
+  /** What the layers of a base must not go beyond together where they are read. */
+  readonly baseLimits?: LayerLimits | undefined;
   /** Files by path, parents made as needed (0755). Default attributes: 0644, owner 0:0, mtime 0. */
   readonly files?: Readonly<Record<string, BuildFile>> | undefined;
   /**
@@ -142,7 +145,8 @@ async function fillPlatforms(
       continue;
     }
     const linked = isLinked(base, options);
-    const baseRef = base && !linked ? await baseSnapshot(base, snapshots, { signal, onProgress, hasher }) : undefined;
+    const reading = { signal, onProgress, hasher, limits: options.baseLimits };
+    const baseRef = base && !linked ? await baseSnapshot(base, snapshots, reading) : undefined;
     if (baseRef !== undefined) made.hold(baseRef);
     const parent = baseRef?.key;
     const ref = filled.get(parent) ?? (await fillSnapshot(options, filling, { parent, linked }));

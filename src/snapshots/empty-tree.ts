@@ -2,6 +2,7 @@ import { digestOf } from "../hash/index.ts";
 import type { Digest } from "../oci/digest.ts";
 import { DEFAULT_ATTRIBUTES } from "./attributes.ts";
 import { directoryLines } from "./directory-form.ts";
+import { PackedEntries } from "./packed-entries.ts";
 import type { DirectoryNode, Tree } from "./tree.ts";
 
 let empty: Tree | undefined;
@@ -15,7 +16,7 @@ export function emptyTree(): Tree {
 function emptyDirectory(): DirectoryNode {
   const attributes = DEFAULT_ATTRIBUTES.directory;
   const digestOfLine = (line: string): Digest => digestOf(new TextEncoder().encode(line));
-  const entries = new Map();
+  const entries = PackedEntries.of<DirectoryNode>([]);
   const digest = digestOfLine(directoryLines(attributes, entries, digestOfLine).line);
   return { type: "directory", ...attributes, entries, digest };
 }

@@ -2,6 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import { attributesOf } from "./attributes.ts";
 import { fileNode, type Leaf, specialNode, symlinkNode } from "./node.ts";
 import type { NodeTable } from "./node-table.ts";
+import { PackedEntries } from "./packed-entries.ts";
 import type { KnownSource } from "./snapshotter.ts";
 import type { DirectoryNode, NodeAttributes, SpecialNode, TreeNode } from "./tree.ts";
 
@@ -57,12 +58,13 @@ class LazyDirectory implements DirectoryNode {
     if (xattrs !== undefined) this.xattrs = xattrs;
     this.digest = directory.digest;
     this.#make = () => {
-      const entries = new Map<string, TreeNode>();
-      for (const [name, entry] of directory.entries()) {
-        entries.set(name, entry.type === "directory" ? knownDirectoryNode(entry, adopt, table) : leafOf(entry, adopt));
-      }
-      return entries;
+      return PackedEntries.of<DirectoryNode>(made());
     };
+    function* made(): Generator<readonly [string, TreeNode], void, undefined> {
+      for (const [name, entry] of directory.entries()) {
+        yield [name, entry.type === "directory" ? knownDirectoryNode(entry, adopt, table) : leafOf(entry, adopt)];
+      }
+    }
   }
 
   get entries(): ReadonlyMap<string, TreeNode> {

@@ -5,7 +5,6 @@ import { readBlob } from "../content/read.ts";
 import type { ContentStore } from "../content/store.ts";
 import { isSlipwayError, SlipwayError } from "../errors.ts";
 import type { HasherFactory } from "../hash/hasher.ts";
-import { compareNames } from "../tar/names.ts";
 import { existing, pathOf } from "./resolve.ts";
 import type { FileStat, SnapshotReader } from "./snapshotter.ts";
 import type { FileNode, Tree } from "./tree.ts";
@@ -55,7 +54,7 @@ export class TreeReader implements SnapshotReader {
     const working = await this.working();
     const entry = existing(working.resolve(path, { follow: "always" }, doing), doing);
     if (entry.type !== "directory") throw new SlipwayError("NOT_A_DIRECTORY", `${doing}: it is no directory`);
-    return [...entry.entries.keys()].sort(compareNames);
+    return [...entry.entries.keys()];
   }
 
   async readlink(path: string): Promise<string> {

@@ -5,7 +5,7 @@ import { joinPath, splitPath } from "./path.ts";
 /** What resolving needs of a directory: that of a tree and that of a tree being written have it both. */
 export interface DirectoryLike<D> {
   readonly type: "directory";
-  readonly entries: ReadonlyMap<string, Leaf | D>;
+  readonly entries: Pick<ReadonlyMap<string, Leaf | D>, "get">;
 }
 
 /** A directory on the way to a place. */

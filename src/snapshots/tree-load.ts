@@ -3,6 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import { type EntryForm, leafKey, type ParsedDirectory, parseDirectory, parseLeaf } from "./directory-form.ts";
 import type { Leaf } from "./node.ts";
 import type { NodeTable } from "./node-table.ts";
+import { PackedEntries } from "./packed-entries.ts";
 import type { DirectoryNode, TreeNode } from "./tree.ts";
 
 /** The lines of one pack. */
@@ -105,8 +106,7 @@ export class TreeLoad {
     if (parsed === undefined) return this.#get(digest);
     const known = this.#table.find(digest);
     if (known !== undefined) return known;
-    const entries = new Map<string, TreeNode>();
-    for (const entry of parsed.entries) entries.set(entry[1], this.#child(entry));
+    const entries = PackedEntries.of<DirectoryNode>(parsed.entries.map((entry) => [entry[1], this.#child(entry)]));
     const directory = this.#table.keep({ type: "directory", ...parsed.attributes, entries, digest });
     this.#found.directory(directory, parsed.pack);
     return directory;

@@ -1,5 +1,4 @@
 import { SlipwayError } from "../errors.ts";
-import { compareNames } from "../tar/names.ts";
 import { attributesOf, DEFAULT_ATTRIBUTES, sameAttributes } from "./attributes.ts";
 import { type Adopt, type KnownDirectory, knownDirectoryNode } from "./known-directory.ts";
 import { LinkIndex } from "./link-index.ts";
@@ -8,12 +7,19 @@ import type { NodeTable } from "./node-table.ts";
 import { comparePaths, joinPath } from "./path.ts";
 import { namesOf, type Place, type ResolveOptions, resolve, type Step } from "./resolve.ts";
 import type { DirectoryNode, NodeAttributes, Tree, TreeNode } from "./tree.ts";
+import { WorkEntries } from "./work-entries.ts";
 
-/** A directory that is being written: its entries were copied when it was first touched, and are sorted when it is frozen. */
+/** Changes that wait to be packed, at the least; more in a large tree. */
+const LOOSE = 1024;
+
+/** A large directory is not packed for fewer changes than this part of it: each costs a copy of so many entries. */
+const PART = 16;
+
+/** A directory that is being written. */
 export class WorkDirectory {
   readonly type = "directory";
   attributes: NodeAttributes;
-  readonly entries: Map<string, WorkEntry>;
+  readonly entries: WorkEntries<AnyDirectory>;
   /** What it was made of. */
   readonly base: DirectoryNode | undefined;
   /** What became of it. It is not written any more after that. */
@@ -21,7 +27,7 @@ export class WorkDirectory {
 
   constructor(attributes: NodeAttributes, base?: DirectoryNode) {
     this.attributes = attributes;
-    this.entries = new Map<string, WorkEntry>(base?.entries);
+    this.entries = new WorkEntries<AnyDirectory>(base?.entries);
     this.base = base;
   }
 }
@@ -41,6 +47,11 @@ export class WorkingTree {
   #root: AnyDirectory;
   #nextInode: number;
   #links: LinkIndex | undefined;
+  /** Directories with changes that are not packed, how many there are of these, and after how many they are packed. */
+  readonly #loose = new Set<WorkDirectory>();
+  #changes = 0;
+  #most = LOOSE;
+  #packed = 0;
 
   constructor(base: Tree, table: NodeTable) {
     this.#base = base;
@@ -92,12 +103,12 @@ export class WorkingTree {
 
   /** Puts a new node where nothing is. Directories missing on the way are made. */
   create(place: Place<AnyDirectory>, node: Leaf | WorkDirectory): void {
-    this.#touch(place.parents).entries.set(place.name, node);
+    this.#set(this.#touch(place.parents), place.name, node);
   }
 
   /** Puts a directory that is known by its digest where nothing is. */
   createKnown(place: Place<AnyDirectory>, directory: KnownDirectory, adopt: Adopt): void {
-    this.#touch(place.parents).entries.set(place.name, knownDirectoryNode(directory, adopt, this.#table));
+    this.#set(this.#touch(place.parents), place.name, knownDirectoryNode(directory, adopt, this.#table));
   }
 
   /** Puts another leaf in the place of one: at all its names, if it is linked. */
@@ -108,7 +119,7 @@ export class WorkingTree {
       return;
     }
     if (inode !== undefined) this.#index().remove(namesOf(place));
-    this.#touch(place.parents).entries.set(place.name, withInode(leaf, undefined));
+    this.#set(this.#touch(place.parents), place.name, withInode(leaf, undefined));
   }
 
   /** Sets the attributes of what is at a place. */
@@ -125,15 +136,15 @@ export class WorkingTree {
     const inode = leaf.inode ?? this.#nextInode++;
     const node = withInode(this.current(leaf), inode);
     if (leaf.inode === undefined) {
-      this.#touch(existing.parents).entries.set(existing.name, node);
+      this.#set(this.#touch(existing.parents), existing.name, node);
       index.add(namesOf(existing), inode);
     }
-    this.#touch(place.parents).entries.set(place.name, node);
+    this.#set(this.#touch(place.parents), place.name, node);
     index.add(namesOf(place), inode);
   }
 
   remove(place: Place<AnyDirectory>): void {
-    this.#touch(place.parents).entries.delete(place.name);
+    this.#set(this.#touch(place.parents), place.name, undefined);
     this.#forgetLinks(place);
   }
 
@@ -142,8 +153,8 @@ export class WorkingTree {
     const { entry } = from;
     if (entry === undefined) return;
     if (to.entry !== undefined) this.#forgetLinks(to);
-    this.#touch(from.parents).entries.delete(from.name);
-    this.#touch(to.parents).entries.set(to.name, entry);
+    this.#set(this.#touch(from.parents), from.name, undefined);
+    this.#set(this.#touch(to.parents), to.name, entry);
     if (this.#mayHaveLinks(entry)) this.#index().move(namesOf(from), namesOf(to));
   }
 
@@ -152,6 +163,8 @@ export class WorkingTree {
     const links = this.#freezeLinks();
     const root = this.#root instanceof WorkDirectory ? this.#freezeDirectory(this.#root) : this.#root;
     this.#root = root;
+    this.#loose.clear();
+    this.#changes = 0;
     const same = root === this.#base.root && links === this.#base.links && this.#nextInode === this.#base.nextInode;
     if (!same) this.#base = { root, links, nextInode: this.#nextInode };
     return this.#base;
@@ -163,7 +176,8 @@ export class WorkingTree {
     const pending = [top];
     for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
       order.push(directory);
-      for (const entry of directory.entries.values()) if (entry instanceof WorkDirectory) pending.push(entry);
+      for (const entry of directory.entries.pack().directories())
+        if (entry instanceof WorkDirectory) pending.push(entry);
     }
     let frozen = top.base;
     for (let i = order.length - 1; i >= 0; i--) {
@@ -175,16 +189,10 @@ export class WorkingTree {
 
   /** Freezes a directory in which all others are frozen. */
   #freezeOne(directory: WorkDirectory): DirectoryNode {
-    const entries: [string, TreeNode][] = [];
-    let sorted = true;
-    let previous: string | undefined;
-    for (const [name, entry] of directory.entries) {
-      entries.push([name, entry instanceof WorkDirectory ? (entry.frozen ?? this.#freezeOne(entry)) : entry]);
-      if (previous !== undefined && compareNames(previous, name) > 0) sorted = false;
-      previous = name;
-    }
-    if (!sorted) entries.sort(([a], [b]) => compareNames(a, b));
-    directory.frozen = this.#table.directory(directory.attributes, new Map(entries), directory.base);
+    const entries = directory.entries
+      .pack()
+      .mapDirectories((entry) => (entry instanceof WorkDirectory ? (entry.frozen ?? this.#freezeOne(entry)) : entry));
+    directory.frozen = this.#table.directory(directory.attributes, entries, directory.base);
     return directory.frozen;
   }
 
@@ -201,7 +209,7 @@ export class WorkingTree {
       const linked = paths.length >= 2 ? this.#table.linked(withInode(node, inode)) : withInode(node, undefined);
       for (const names of paths) {
         if (this.#descend(names) === linked) continue;
-        this.#touchNames(names.slice(0, -1)).entries.set(names.at(-1) ?? "", linked);
+        this.#set(this.#touchNames(names.slice(0, -1)), names.at(-1) ?? "", linked);
       }
     }
     return new Map([...links].sort(([a], [b]) => a - b));
@@ -243,10 +251,29 @@ export class WorkingTree {
         child?.type === "directory"
           ? new WorkDirectory(attributesOf(child), child)
           : new WorkDirectory(DEFAULT_ATTRIBUTES.directory);
-      directory.entries.set(name, touched);
+      this.#set(directory, name, touched);
       directory = touched;
     }
     return directory;
+  }
+
+  /** Changes an entry of a directory. Now and then what has changed is packed. */
+  #set(directory: WorkDirectory, name: string, entry: WorkEntry | undefined): void {
+    directory.entries.set(name, entry);
+    this.#loose.add(directory);
+    if (++this.#changes < this.#most) return;
+    this.#changes = 0;
+    for (const loose of this.#loose) {
+      const { changed, size } = loose.entries;
+      if (changed * PART < size) {
+        this.#changes += changed;
+        continue;
+      }
+      loose.entries.pack();
+      this.#loose.delete(loose);
+      this.#packed += changed;
+    }
+    this.#most = this.#changes + Math.max(LOOSE, this.#packed / PART);
   }
 
   #descend(names: readonly string[]): Leaf {

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ENTRY_LIMIT } from "../../demo/worker/src/settings.ts";
 import { openR2, type R2BucketLike } from "../../src/cloudflare/index.ts";
 import { collectGarbage } from "../../src/content/index.ts";
+import { writeTar } from "../../src/tar/index.ts";
 import { slipway, workspace } from "../cli/support/slipway.ts";
 import { DOCKER_TOOLS, startDocker } from "../interop/support/docker.ts";
 import { openPodman, PODMAN_TOOLS } from "../interop/support/podman.ts";
@@ -290,6 +292,27 @@ describe("the Worker", () => {
     expect(await refusal(await post(name, body()))).toEqual([status, code]);
     expect(await names()).toEqual(before);
   });
+
+  it("refuses more entries than two builds have room for at once, directories that are only implied among them", async () => {
+    const entries = Array.from({ length: Math.ceil(ENTRY_LIMIT / 255) }, (_, i) => ({
+      header: {
+        name: `${i}/${"a/".repeat(254)}f`,
+        type: "file",
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        size: 0,
+        mtime: 0,
+      } as const,
+    }));
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of writeTar(entries)) chunks.push(chunk.slice());
+    const response = await post("demo/x:1", Buffer.concat(chunks));
+    const text = await response.clone().text();
+    expect(await refusal(response)).toEqual([400, "INVALID_TAR"]);
+    expect(text).toContain(`more than the ${ENTRY_LIMIT} entries`);
+    await digestOf(await post("demo/after:1", tar));
+  }, 60_000);
 
   it("lets two post one name at once: both succeed, and one of them stands", async () => {
     const other = execFileSync("tar", ["-C", join(folder, "srv"), "-c", "."], { maxBuffer: 1 << 26 });

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { concatBytes } from "../../src/bytes.ts";
-import { type ApplyOptions, applyLayer } from "../../src/diff/index.ts";
+import { type ApplyOptions, applyLayer, type LayerLimits } from "../../src/diff/index.ts";
 import { digestOf } from "../../src/hash/index.ts";
 import type { ProgressEvent } from "../../src/progress.ts";
 import type { WritableSnapshot } from "../../src/snapshots/snapshotter.ts";
@@ -303,5 +303,44 @@ describe("a layer that is broken or given up", () => {
     const work = await workbench().snapshots.prepare("work");
     await expect(applyLayer(work, source())).rejects.toMatchObject({ code: "INVALID_PATH" });
     expect(released).toBe(true);
+  });
+});
+
+describe("the limits of a layer", () => {
+  const refused = async (layer: readonly Entry[], limits: LayerLimits): Promise<string> => {
+    const failure: unknown = await apply(nothing, layer, { limits }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(failure).toMatchObject({ code: "INVALID_TAR" });
+    return String(failure);
+  };
+
+  it("count entries, and directories that only paths imply", async () => {
+    const layer = [file("a/b/c/d", "1"), file("a/b/c/e", "2")];
+    expect(await paths(await apply(nothing, layer, { limits: { entries: 5 } }))).toHaveLength(5);
+    expect(await refused(layer, { entries: 4 })).toContain("more than 4 entries; raise the limit `entries`");
+  });
+
+  it("count the bytes of the tar, and of files that are larger than what stands for them in it", async () => {
+    const layer = [file("a", "x".repeat(1000)), file("b", "x".repeat(1000))];
+    const whole = (await bytesOf(tarOf(...layer))).byteLength;
+    await apply(nothing, layer, { limits: { size: whole } });
+    expect(await refused(layer, { size: whole - 1 })).toContain("bytes of tars; raise the limit `size`");
+    expect(await refused(layer, { size: 1999 })).toContain("1999 bytes");
+  });
+
+  it("bound the depth of paths, by default too", async () => {
+    await apply(nothing, [file("a/b/c", "")], { limits: { depth: 3 } });
+    expect(await refused([file("a/b/c/d", "")], { depth: 3 })).toContain("a path of 4 names, more than 3");
+    expect(await refused([file(`${"a/".repeat(1024)}b`, "")], {})).toContain("more than 1024; raise the limit `depth`");
+  });
+
+  it("name the layer", async () => {
+    const diffID = digestOf(await bytesOf(tarOf(file("a", ""), file("b", ""))));
+    const work = await workbench().snapshots.prepare("work");
+    await expect(
+      applyLayer(work, tarOf(file("a", ""), file("b", "")), { diffID, limits: { entries: 1 } }),
+    ).rejects.toThrow(`Cannot apply layer ${diffID}`);
   });
 });

@@ -1,4 +1,3 @@
-import { LayerDirectory } from "../../diff/layer-directory.ts";
 import type { KnownDirectory } from "../../snapshots/known-directory.ts";
 import type { WritableSnapshot } from "../../snapshots/snapshotter.ts";
 import { putKnownDirectory } from "../../snapshots/writable.ts";
@@ -14,8 +13,8 @@ export async function addKnown(
   name: string,
   directory: KnownDirectory,
 ): Promise<boolean> {
-  if (parent.directory.entries.has(name)) return false;
+  if (parent.directory.get(name) !== undefined) return false;
   if (!(await putKnownDirectory(work, `${parent.path}/${name}`, directory))) return false;
-  parent.directory.put(name, new LayerDirectory());
+  parent.directory.put(name, parent.directory.make());
   return true;
 }

@@ -30,7 +30,9 @@ export async function addFiles(
     const selection = new Selection(options.filter);
     let entries = 0;
     let size = 0;
-    for (const [path, file] of Object.entries(files)) {
+    // Not by pairs: those would be all in memory at once.
+    for (const path of Object.keys(files)) {
+      const file = files[path] as BuildFile;
       signal?.throwIfAborted();
       const doing = `Cannot write ${shown(path)}`;
       const names = entryNames(path, doing);

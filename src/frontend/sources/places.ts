@@ -39,7 +39,7 @@ export class Places {
 
   /** The directory that a name leads to, if it leads to one. */
   step({ directory, path }: Place, name: string): Place | undefined {
-    const entry = directory.entries.get(name);
+    const entry = directory.get(name);
     const next = `${path}/${name}`;
     if (entry?.type === "directory") return { directory: entry, path: next };
     return entry?.type === "symlink" && !directory.isOwn(name) ? this.#openBefore(next) : undefined;
@@ -51,7 +51,7 @@ export class Places {
     const name = names.at(-1);
     if (name === undefined) return { entry: place.directory, own: false, path: place.path };
     for (const parent of names.slice(0, -1)) {
-      const entry = place.directory.entries.get(parent);
+      const entry = place.directory.get(parent);
       if (entry?.type === "symlink" && place.directory.isOwn(parent)) {
         throw notEntered(entry, `${place.path}/${parent}`, doing);
       }
@@ -59,7 +59,7 @@ export class Places {
       if (place === undefined) return undefined;
     }
     const { directory, path } = place;
-    return { entry: directory.entries.get(name), own: directory.isOwn(name), path: `${path}/${name}` };
+    return { entry: directory.get(name), own: directory.isOwn(name), path: `${path}/${name}` };
   }
 
   /**
@@ -73,7 +73,7 @@ export class Places {
       const real = place.parents.length === 0 ? "" : pathOf(place);
       let directory: LayerDirectory = this.#root;
       for (const name of real.split("/").slice(1)) {
-        const next = directory.entries.get(name);
+        const next = directory.get(name);
         if (next?.type !== "directory") return undefined;
         directory = next;
       }

@@ -1,5 +1,4 @@
 import { SMALL_SIZE } from "../../bytes.ts";
-import { LayerDirectory } from "../../diff/layer-directory.ts";
 import { setAttributes } from "../../diff/set-attributes.ts";
 import { SlipwayError } from "../../errors.ts";
 import { type ProgressEvent, runStep, type StepReporter } from "../../progress.ts";
@@ -205,7 +204,7 @@ export class TreeAdder {
         place = next;
         continue;
       }
-      const entry = place.directory.entries.get(name);
+      const entry = place.directory.get(name);
       if (entry !== undefined && place.directory.isOwn(name)) throw notEntered(entry, `${place.path}/${name}`, doing);
       const leftOut = this.#leftOut.size > 0 ? this.#leftOut.get(names.slice(0, at + 1).join("/")) : undefined;
       if (leftOut !== undefined) this.#counts.entries++;
@@ -230,7 +229,7 @@ export class TreeAdder {
     await this.#makeRoom(parent, name, doing);
     this.#counts.countMade(doing);
     await this.#work.mkdir(path, attributes);
-    const directory = new LayerDirectory();
+    const directory = parent.directory.make();
     parent.directory.put(name, directory);
     return { directory, path };
   }
@@ -244,7 +243,7 @@ export class TreeAdder {
     const path = `${parent.path}/${name}`;
     // Looked for before anything is removed: a link to itself would take away what it names.
     const linked = node.type === "link" ? this.#links.existing(node.target, path, doing) : "";
-    if (parent.directory.entries.has(name)) await this.#makeRoom(parent, name, doing);
+    if (parent.directory.get(name) !== undefined) await this.#makeRoom(parent, name, doing);
     this.#counts.countMade(doing);
     switch (node.type) {
       case "link":
@@ -306,7 +305,7 @@ export class TreeAdder {
 
   /** Takes away what is at the place of something else. */
   async #makeRoom({ directory, path }: Place, name: string, doing: string): Promise<void> {
-    const entry = directory.entries.get(name);
+    const entry = directory.get(name);
     if (entry === undefined) return;
     const there = `${path}/${name}`;
     if (entry.type === "directory") {
@@ -320,7 +319,7 @@ export class TreeAdder {
     } else {
       throw new SlipwayError("ALREADY_EXISTS", `${doing}: there is another entry for ${there}`);
     }
-    directory.entries.delete(name);
+    directory.delete(name);
     // It may have been a symlink to where the last entry came.
     this.#last = { names: [""], place: this.#places.dest };
   }
