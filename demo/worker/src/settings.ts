@@ -23,8 +23,9 @@ export interface Env {
 const GIBIBYTE = 1024 ** 3;
 
 /**
- * Entries that a tar may have: what is known of each is in memory while an image is built. An entry takes some 300 bytes, and a build some
- * 10 MB besides (`test/bench/entries.js`), so that two builds at once are to fit into the 128 MB that an isolate has.
+ * Entries that a tar may have: what is known of each is in memory while an image is built. An entry takes some
+ * 300 to 550 bytes (`test/bench/entries.js`). Two builds of 50,000 entries at once are meant to fit into the 128 MB that an isolate has; this
+ * is an estimate from figures of Node, as no simulator enforces that limit.
  */
 export const ENTRY_LIMIT = 50_000;
 
